@@ -373,7 +373,7 @@ class Sweeper:
             self._writing(processes.delete_old_heartbeats, now)
             workbench = self._bench
             retention = timedelta(days=workbench.settings.body_days)
-            remove_bodies(workbench.database, now, kept=retention)
+            remove_bodies(workbench.database, now, retention=retention)
 
     def _note(self, now: datetime) -> None:
         """Write the heads of the chains to the anchor file and the log.

@@ -390,8 +390,8 @@ def actor_of(
     With `now`, the people whom they may act for at that moment are included.
     """
     person = session.get(Person, person_id)
-    held = _held_with_lenders(session, company_id, person_id, now)
-    own_rights = held.pop(person_id, None)
+    rights_by_person = _held_with_lenders(session, company_id, person_id, now)
+    own_rights = rights_by_person.pop(person_id, None)
     if person is None or not person.active or not own_rights:
         return None
     return Actor(
@@ -401,7 +401,7 @@ def actor_of(
         company_id=company_id,
         roles=frozenset(own_rights.roles),
         via=via,
-        stands_for=_stand_ins(session, held),
+        stands_for=_stand_ins(session, rights_by_person),
         reach=own_rights.reach,
     )
 
@@ -428,31 +428,31 @@ def _held_with_lenders(
     return held_by_person
 
 
-def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ...]:
+def _stand_ins(session: Session, rights_by_person: Mapping[int, _Held]) -> tuple[StandIn, ...]:
     """Return the represented people.
 
     A person limited to some sources cannot have a deputy, because the deputy would see all sources.
     """
-    lenders = [key for key, one in held.items() if not one.reach.limited]
+    lenders = [key for key, rights in rights_by_person.items() if not rights.reach.limited]
     if not lenders:
         return ()
     people = select(Person.id, Person.name).where(Person.id.in_(lenders), Person.active)
     return tuple(
-        StandIn(row.id, row.name, frozenset(held[row.id].roles))
+        StandIn(row.id, row.name, frozenset(rights_by_person[row.id].roles))
         for row in session.execute(people.order_by(Person.id))
     )
 
 
 def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
     """Return the person's own roles in a company."""
-    held = _held_with_lenders(session, company_id, person_id, None)
-    return held[person_id].roles if person_id in held else set()
+    rights_by_person = _held_with_lenders(session, company_id, person_id, None)
+    return rights_by_person[person_id].roles if person_id in rights_by_person else set()
 
 
 def reach_of(session: Session, company_id: int, person_id: int) -> Reach:
     """Return the sources whose records a person sees in a company."""
-    held = _held_with_lenders(session, company_id, person_id, None)
-    return held[person_id].reach if person_id in held else EVERYTHING
+    rights_by_person = _held_with_lenders(session, company_id, person_id, None)
+    return rights_by_person[person_id].reach if person_id in rights_by_person else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -627,7 +627,7 @@ def hiding_each(session: Session, record_ids: Collection[int], hidden: Collectio
     """Return a function that masks the hidden values of one of many records in a sentence."""
     if not hidden or not record_ids:
         return lambda _, text: text
-    hides = {key: hider(found) for key, found in _values(session, record_ids, hidden).items()}
+    hides = {key: hider(values) for key, values in _values(session, record_ids, hidden).items()}
     return lambda key, text: hides[key](text) if key in hides else text
 
 
@@ -658,9 +658,9 @@ def _values(
         return values_by_record
     for key, name in session.execute(listed_names):
         values_by_record[key] |= _texts([name])
-    mapped_values = _told_by(session, ids, chain.from_iterable(values_by_record.values()))
+    mapped_values = _mapped_values(session, ids, chain.from_iterable(values_by_record.values()))
     for values in values_by_record.values():
-        values |= set().union(*(mapped_values.get(match_key(one), ()) for one in values))
+        values |= set().union(*(mapped_values.get(match_key(value), ()) for value in values))
     return values_by_record
 
 
@@ -668,7 +668,7 @@ def _texts(values: Iterable[object]) -> set[str]:
     return {str(value).strip() for value in values if value is not None} - {"", MISSING}
 
 
-def _told_by(
+def _mapped_values(
     session: Session, record_ids: Collection[int], values: Iterable[str]
 ) -> dict[str, set[str]]:
     """Return personal value -> values that the company's mappings have under it or had in its
@@ -676,7 +676,7 @@ def _told_by(
 
     Examples are the party of a TIN, and the party that a customer was mapped to before.
     """
-    spellings = sorted({one for value in values for one in _spellings(value)})
+    spellings = sorted({spelling for value in values for spelling in _spellings(value)})
     if not spellings:
         return {}
     companies = select(Record.company_id).where(bulk.among(Record.id, sorted(record_ids)))

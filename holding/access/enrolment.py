@@ -148,7 +148,7 @@ def being_set_up(
 
 
 def confirm(
-    session: Session, person_id: int, token: str, given: str, keys: Keys, now: datetime
+    session: Session, person_id: int, token: str, entered_code: str, keys: Keys, now: datetime
 ) -> tuple[str, ...] | Refusal:
     """Confirm the app with its first code and return ten recovery codes, which are shown only now.
 
@@ -159,7 +159,7 @@ def confirm(
     if isinstance(ready, Refusal):
         return ready
     row = session.get_one(SecondFactor, person_id)
-    step = step_fitting(ready.secret.replace(" ", ""), given, now, row.last_step)
+    step = step_fitting(ready.secret.replace(" ", ""), entered_code, now, row.last_step)
     if step is None:
         return wrong()
     row.confirmed_at, row.last_step = now, step
@@ -174,7 +174,7 @@ def _new_codes(session: Session, person_id: int, now: datetime) -> tuple[str, ..
     session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person_id))
     codes = tuple(new_recovery_codes())
     session.add_all(
-        RecoveryCode(person_id=person_id, code_hash=kept_of(one), made_at=now) for one in codes
+        RecoveryCode(person_id=person_id, code_hash=kept_of(code), made_at=now) for code in codes
     )
     session.flush()
     return codes
@@ -193,7 +193,7 @@ def only_here(session: Session, person_id: int, token: str, now: datetime) -> No
 
 
 def prove(
-    session: Session, person_id: int, given: str, keys: Keys, now: datetime
+    session: Session, person_id: int, entered_code: str, keys: Keys, now: datetime
 ) -> Refusal | None:
     """Check a code of the app or an unused recovery code, and use it up; return None if it is
     right.
@@ -209,10 +209,10 @@ def prove(
         secret = keys.decrypt(row.secret, row=bound(person_id))
         step = None
         if isinstance(secret, str):
-            step = step_fitting(secret, given, now, row.last_step)
+            step = step_fitting(secret, entered_code, now, row.last_step)
         if step is not None:
             row.last_step = step
-        if step is not None or _recovered(session, person_id, given, now):
+        if step is not None or _recovered(session, person_id, entered_code, now):
             leases.forget(session, counter)
             session.flush()
             return None
@@ -223,21 +223,21 @@ def prove(
     return secret if isinstance(secret, Refusal) else wrong()
 
 
-def _recovered(session: Session, person_id: int, given: str, now: datetime) -> bool:
+def _recovered(session: Session, person_id: int, entered_code: str, now: datetime) -> bool:
     """Use up a recovery code and log it; return whether it was valid."""
     code = session.scalar(
         select(RecoveryCode)
         .where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
-        .where(RecoveryCode.code_hash == kept_of(given))
+        .where(RecoveryCode.code_hash == kept_of(entered_code))
         .with_for_update()
     )
     if code is None:
         return False
     code.used_at = now
     session.flush()
-    left = factor_of(session, person_id).codes_left
+    codes_left = factor_of(session, person_id).codes_left
     name, all_ = _name(session, person_id), RECOVERY_CODES
-    say = f"{name} used a recovery code; {left} of {all_} are left."
+    say = f"{name} used a recovery code; {codes_left} of {all_} are left."
     log_person_event(session, person_id, "person.factor_recovered", say, now)
     return True
 
@@ -371,7 +371,7 @@ def _whose(session: Session, row: SignInStep | None, now: datetime) -> Waiting |
 def finish(
     session: Session,
     token: str,
-    given: str,
+    entered_code: str,
     keys: Keys,
     now: datetime,
     device: Device = NO_DEVICE,
@@ -381,10 +381,10 @@ def finish(
     Commit also after a refusal.
     """
     row = session.scalar(_step(token).with_for_update())
-    who = _whose(session, row, now)
-    if row is None or who is None or who.sets_up:
+    pending = _whose(session, row, now)
+    if row is None or pending is None or pending.sets_up:
         return over()
-    refused = prove(session, who.person_id, given, keys, now)
+    refused = prove(session, pending.person_id, entered_code, keys, now)
     if refused:
         return refused
     return _signed_in(session, row, now, device)
@@ -402,30 +402,30 @@ def _signed_in(session: Session, row: SignInStep, now: datetime, device: Device)
 
 def begin_set_up(session: Session, token: str, keys: Keys, now: datetime) -> Refusal | None:
     """Create a secret for a person who must set up a second factor before signing in."""
-    who = waiting(session, token, now)
-    if who is None or not who.sets_up:
+    pending = waiting(session, token, now)
+    if pending is None or not pending.sets_up:
         return over()
-    return begin(session, who.person_id, token, keys, now)
+    return begin(session, pending.person_id, token, keys, now)
 
 
 def finish_set_up(
     session: Session,
     token: str,
-    given: str,
+    entered_code: str,
     keys: Keys,
     now: datetime,
     device: Device = NO_DEVICE,
 ) -> SetUpDone | Refusal:
     """Confirm the app that was set up at this step, and sign in. Commit also after a refusal."""
     row = session.scalar(_step(token).with_for_update())
-    who = _whose(session, row, now)
-    if row is None or who is None or not who.sets_up:
+    pending = _whose(session, row, now)
+    if row is None or pending is None or not pending.sets_up:
         return over()
-    codes = confirm(session, who.person_id, token, given, keys, now)
+    codes = confirm(session, pending.person_id, token, entered_code, keys, now)
     if isinstance(codes, Refusal):
         return codes
     session_token = _signed_in(session, row, now, device)
-    only_here(session, who.person_id, session_token, now)
+    only_here(session, pending.person_id, session_token, now)
     return SetUpDone(session_token, codes)
 
 
@@ -462,13 +462,13 @@ def code_at(secret: str, step: int) -> str:
     return TOTP(secret, digits=DIGITS, interval=STEP_SECONDS).generate_otp(step)
 
 
-def step_fitting(secret: str, given: str, now: datetime, last_step: int) -> int | None:
+def step_fitting(secret: str, entered_code: str, now: datetime, last_step: int) -> int | None:
     """Return the time step of a code if it is current or adjacent and later than `last_step`, else
     None.
 
     All candidates are compared, so that wrong codes take as long.
     """
-    code, current_step = "".join(given.split()).encode(), step_of(now)
+    code, current_step = "".join(entered_code.split()).encode(), step_of(now)
     matching_steps = [
         step
         for step in range(current_step - DRIFT, current_step + DRIFT + 1)

@@ -88,7 +88,7 @@ def _latest_of(session: Session, person_id: int, issuer: str) -> Identity | None
 
 
 def _tie(
-    session: Session, account: Subject, person: Person, way: Way, now: datetime
+    session: Session, account: Subject, person: Person, method: Way, now: datetime
 ) -> Refusal | None:
     values: dict[str, object] = {"issuer": account.issuer, "subject": account.subject}
     values |= {"person_id": person.id, "email": account.email, "tied_at": now}
@@ -97,14 +97,14 @@ def _tie(
     if row is None or row.person_id != person.id or row.ended_at is not None:
         return taken()
     log_person_event(
-        session, person.id, "person.identity_tied", _tied_words(person, account, way), now
+        session, person.id, "person.identity_tied", _tied_words(person, account, method), now
     )
     return None
 
 
-def _tied_words(person: Person, account: Subject, way: Way) -> str:
+def _tied_words(person: Person, account: Subject, method: Way) -> str:
     name, email = person.name, account.email
-    if way == "self":
+    if method == "self":
         return f"{name} connected a sign-in account ({email}) while signed in with a password."
     return (
         f"{name} connected a sign-in account ({email}) at the first sign-in, by a verified email"

@@ -234,27 +234,27 @@ def once(
         return act()
     if len(op) > LONGEST_TEXT or (op.startswith(OF_PROGRAMS) and actor.via != BY_PROGRAM):
         return _NO_FORM
-    kept = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
-    if isinstance(kept, Refusal):
-        return kept
-    if kept.answer is not None:
-        return read(kept.answer)
+    operation = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
+    if isinstance(operation, Refusal):
+        return operation
+    if operation.answer is not None:
+        return read(operation.answer)
     answer = act()
     if isinstance(answer, Refusal):
-        session.delete(kept)
+        session.delete(operation)
     else:
-        kept.answer = asdict(answer)  # type: ignore[call-overload]
+        operation.answer = asdict(answer)  # type: ignore[call-overload]
     session.flush()
     return answer
 
 
 def _claim(
-    session: Session, actor: Actor, op: str, asked: str, now: datetime
+    session: Session, actor: Actor, op: str, request_hash: str, now: datetime
 ) -> Operation | Refusal:
     """Return the row of this form: a new one, or the one that a faster request inserted."""
     row = Operation(
         id=op,
-        asked=asked,
+        asked=request_hash,
         person_id=actor.person_id,
         company_id=actor.company_id,
         at=now,
@@ -265,22 +265,22 @@ def _claim(
             session.add(row)
             session.flush()
     except IntegrityError:
-        kept = session.get(Operation, op, populate_existing=True)
-        if kept is None or kept.person_id != actor.person_id:
+        operation = session.get(Operation, op, populate_existing=True)
+        if operation is None or operation.person_id != actor.person_id:
             return Refusal(
                 code="operation.other",
                 message="This form was already submitted.",
                 hint="Load the page again.",
                 status=409,
             )
-        if kept.asked != asked:
+        if operation.asked != request_hash:
             return Refusal(
                 code="operation.reused",
                 message="Nothing was done: what was sent first under this id was something else.",
                 hint="A program sends a key of its own with each call; on a page, load it again.",
                 status=409,
             )
-        return kept
+        return operation
     return row
 
 
@@ -293,8 +293,12 @@ def answered(
 ) -> Result | None:
     """Return the stored answer of the person's form if it has these fields, else None."""
     form = find_operation(session, actor, op)
-    kept = form.answer if form is not None else None
-    return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
+    stored_answer = form.answer if form is not None else None
+    return (
+        read(stored_answer)
+        if isinstance(stored_answer, Mapping) and set(fields) <= stored_answer.keys()
+        else None
+    )
 
 
 def find_operation(

@@ -214,8 +214,8 @@ def add_membership(
     if actor.person_id == person_id:
         hint = "Ask a second admin, or use the command line."
         return Refusal("role.self", "You cannot give yourself a role.", hint, 403)
-    held = roles_of(session, company_id, person_id)
-    if role in held:
+    current_roles = roles_of(session, company_id, person_id)
+    if role in current_roles:
         return None
     session.add(
         Membership(
@@ -244,7 +244,7 @@ def add_membership(
             "role": role,
         },
     )
-    roles = held | {role}
+    roles = current_roles | {role}
     pairs = [pair for pair in UNEASY_PAIRS if role in pair and roles.issuperset(pair)]
     _log_conflicting_duties(session, company_id, name, pairs, actor, now)
     return None

@@ -107,8 +107,8 @@ def _options() -> tuple[LoaderCriteriaOption, ...]:
 
 def _terms(ids: Any) -> dict[type[Any], _Term]:
     """Return class -> the condition for its rows. The inner tables are not limited again."""
-    record, posting, push = (table_of(one).alias() for one in (Record, Posting, Push))
-    attempt, request, hold = (table_of(one).alias() for one in (Attempt, Request, Hold))
+    record, posting, push = (table_of(model).alias() for model in (Record, Posting, Push))
+    attempt, request, hold = (table_of(model).alias() for model in (Attempt, Request, Hold))
     is_reached = record.c.source_id.in_(ids)
 
     def of_record(row: Any) -> ColumnElement[bool]:
@@ -142,7 +142,7 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
         Request: lambda row: exists(tried.where(attempt.c.request_id == row.id, is_reached)),
         Run: of_run,
         Signal: lambda _: false(),  # its records and money are of all sources
-        HoldTally: lambda _: false(),  # of all sources: whoever is limited counts holds
+        HoldTally: lambda _: false(),  # of all sources, so a limited person counts holds
     }
 
 

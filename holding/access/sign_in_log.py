@@ -109,8 +109,8 @@ def load_refused_documents(
         or_(Posting.id.in_(ids), Posting.id.in_(of_hold)),
         *within(actor.reach, Posting),
     )
-    wanted = bool(ids) or hold_id is not None
-    return session.scalars(query.order_by(Posting.id)).all() if wanted else ()
+    is_named = bool(ids) or hold_id is not None
+    return session.scalars(query.order_by(Posting.id)).all() if is_named else ()
 
 
 def log_refused_access(
@@ -125,7 +125,7 @@ def log_refused_access(
 
     `postings` are the documents of the request.
     """
-    numbers = ", ".join(one.number for one in postings)
+    numbers = ", ".join(posting.number for posting in postings)
     only = postings[0] if len(postings) == 1 else None
     say = f"{actor.name} may not {ACT_LABELS[act]}."
     if numbers:

@@ -58,9 +58,9 @@ class Approved:
         """Return the refusal of the whole if nothing was approved, because every document needs
         other people.
         """
-        if self.done or not self.refused or any(left.status != 403 for left in self.refused):
+        if self.done or not self.refused or any(refusal.status != 403 for refusal in self.refused):
             return None
-        reasons = "; ".join(sorted({left.reason for left in self.refused}))
+        reasons = "; ".join(sorted({refusal.reason for refusal in self.refused}))
         count = plural(len(self.refused), "document is", "documents are")
         return Refusal(
             "approval.own_hand",
@@ -93,22 +93,24 @@ def approve(
         return replace(refusal, hint=separation.could_instead(others))
     if not reason.strip():
         return Refusal(code="reason.missing", message="An approval needs a reason.", status=422)
-    wanted = sorted(set(posting_ids))
+    ids = sorted(set(posting_ids))
 
     def act() -> Approved | Refusal:
-        postings = _locked(session, actor, wanted)
-        refused = changed(postings, wanted, sethash, seen, lambda gone: agreed(session, gone)[1])
+        postings = _locked(session, actor, ids)
+        refused = changed(
+            postings, ids, sethash, seen, lambda moved_on: agreed(session, moved_on)[1]
+        )
         if refused is not None:
             return refused
-        given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
+        approved = _approve_each(session, actor, postings, ids, reason.strip(), now, op)
         fault_point("approve.before_commit")
         event.listen(
             session, "after_commit", lambda _: fault_point("approve.after_commit"), once=True
         )
-        return given
+        return approved
 
-    asked = ("approve", wanted, reason, sethash, seen)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+    request = ("approve", ids, reason, sethash, seen)
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
 def answered(session: Session, actor: Actor, op: str) -> Approved | None:
@@ -125,8 +127,8 @@ def _read(stored: Mapping[str, Any]) -> Approved:
     return Approved(
         done=tuple(stored["done"]),
         ready=tuple(stored["ready"]),
-        refused=tuple(Left(**left) for left in stored["refused"]),
-        waiting=tuple(Left(**left) for left in stored.get("waiting", ())),
+        refused=tuple(Left(**fields) for fields in stored["refused"]),
+        waiting=tuple(Left(**fields) for fields in stored.get("waiting", ())),
     )
 
 
@@ -152,42 +154,55 @@ def _approve_each(
     session: Session,
     actor: Actor,
     postings: Mapping[int, Posting],
-    wanted: Sequence[int],
+    ids: Sequence[int],
     reason: str,
     now: datetime,
     op: str | None,
 ) -> Approved | Refusal:
     desk = Desk(session, actor, list(postings.values()))
-    answers = [desk.consent(key, postings.get(key)) for key in wanted]
-    consents = [one for one in answers if isinstance(one, Consent)]
+    answers = [desk.consent(key, postings.get(key)) for key in ids]
+    consents = [answer for answer in answers if isinstance(answer, Consent)]
     amounts = step_up.posting_amounts(
-        session, actor.company_id or 0, [one.posting for one in consents]
+        session, actor.company_id or 0, [consent.posting for consent in consents]
     )
     proof = step_up.check(session, actor, amounts, now)
     if isinstance(proof, Refusal):
         return proof
     _write(session, consents, reason, now, op, proof)
-    refused = tuple(one for one in answers if isinstance(one, Left))
+    refused = tuple(answer for answer in answers if isinstance(answer, Left))
     _log_refused(session, actor, postings, refused, now, op)
-    ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
+    ready = [
+        consent.posting for consent in consents if desk.open(consent.posting) == [consent.hold]
+    ]
     later = _until(session, consents, now, op, sends=bool(ready))
-    ready = [one for one in ready if not desk.judged_soon(one, now)]
-    alone = [one for one in ready if desk.alone(one)]
-    wake_records(session, {one.record_id for one in ready if one not in alone}, later)
+    ready = [posting for posting in ready if not desk.judged_soon(posting, now)]
+    sole_postings = [posting for posting in ready if desk.alone(posting)]
+    wake_records(
+        session, {posting.record_id for posting in ready if posting not in sole_postings}, later
+    )
     # Only an evaluation knows whether the hour, or the document before it, has come.
-    in_turn = _in_turn(session, alone)
-    wake_records(session, {one.record_id for one in alone if one.id in in_turn}, now)
-    gone = _let_go(session, [one for one in alone if one.id not in in_turn], later)
-    settle_closed(session, [one.hold for one in consents])
+    in_turn = _in_turn(session, sole_postings)
+    wake_records(
+        session, {posting.record_id for posting in sole_postings if posting.id in in_turn}, now
+    )
+    released = _let_go(
+        session, [posting for posting in sole_postings if posting.id not in in_turn], later
+    )
+    settle_closed(session, [consent.hold for consent in consents])
     return Approved(
-        done=tuple(one.posting.id for one in consents),
-        ready=gone,
+        done=tuple(consent.posting.id for consent in consents),
+        ready=released,
         refused=refused,
         waiting=tuple(
-            Left(one.posting.id, one.posting.number, f"still waits: {hold.rule}", level=hold.rule)
-            for one in consents
-            for hold in desk.asked(one.posting)
-            if hold is not one.hold
+            Left(
+                consent.posting.id,
+                consent.posting.number,
+                f"still waits: {hold.rule}",
+                level=hold.rule,
+            )
+            for consent in consents
+            for hold in desk.asked(consent.posting)
+            if hold is not consent.hold
         ),
     )
 
@@ -203,51 +218,53 @@ def _write(
     """Insert one approval for each posting, close its hold and record an event."""
     rows: list[dict[str, Any]] = [
         {
-            "posting_id": one.posting.id,
-            "hash": one.posting.hash,
-            "content": one.posting.content or {},
-            "level": one.hold.rule,
-            "person_id": one.voice.person_id,
-            "for_person_id": one.voice.for_person_id,
+            "posting_id": consent.posting.id,
+            "hash": consent.posting.hash,
+            "content": consent.posting.content or {},
+            "level": consent.hold.rule,
+            "person_id": consent.voice.person_id,
+            "for_person_id": consent.voice.for_person_id,
             "reason": reason,
             "at": now,
             "operation_id": op,
         }
-        for one in consents
+        for consent in consents
     ]
     bulk.insert_rows(session, Approval, rows)
-    for voice in dict.fromkeys(one.voice for one in consents):
-        holds = [one.hold for one in consents if one.voice == voice]
+    for voice in dict.fromkeys(consent.voice for consent in consents):
+        holds = [consent.hold for consent in consents if consent.voice == voice]
         close_holds(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
     sealed = [seal_row(APPROVAL, row) for row in rows]
     sealed_consents = zip(consents, sealed, strict=True)
-    more = [(one, {SEALED: digest, **proof}) for one, digest in sealed_consents]
-    record_events(session, [_said(one, reason, now, op, extra) for one, extra in more])
+    more = [(consent, {SEALED: digest, **proof}) for consent, digest in sealed_consents]
+    record_events(
+        session, [_approval_fact(consent, reason, now, op, extra) for consent, extra in more]
+    )
 
 
-def _said(
-    one: Consent, reason: str, now: datetime, op: str | None, more: Mapping[str, str]
+def _approval_fact(
+    consent: Consent, reason: str, now: datetime, op: str | None, more: Mapping[str, str]
 ) -> Fact:
-    sent = amount_of(one.posting)
+    sent = amount_of(consent.posting)
     sum_text = money(sent.amount, sent.currency)
-    approved = f"{one.voice.name} approved {one.posting.number}, {sum_text}"
-    sentence = f"{approved} (hash {one.posting.hash[:12]})"
+    approved = f"{consent.voice.name} approved {consent.posting.number}, {sum_text}"
+    sentence = f"{approved} (hash {consent.posting.hash[:12]})"
     return Fact(
-        company_id=one.posting.company_id,
+        company_id=consent.posting.company_id,
         at=now,
-        actor=one.voice,
+        actor=consent.voice,
         act="posting.approved",
-        record_id=one.posting.record_id,
-        posting_id=one.posting.id,
+        record_id=consent.posting.record_id,
+        posting_id=consent.posting.id,
         operation_id=op,
         body={
             "say": f"{sentence}: {reason}",
             "reason": reason,
-            "hash": one.posting.hash,
+            "hash": consent.posting.hash,
             "amount": sent.amount,
             "currency": sent.currency,
-            "levels": [one.hold.rule],
-            "for": one.voice.for_person_id,
+            "levels": [consent.hold.rule],
+            "for": consent.voice.for_person_id,
             **more,
         },
     )
@@ -263,8 +280,8 @@ def _log_refused(
 ) -> None:
     """Record an event for each approval that was refused."""
     facts = []
-    for left in refused:
-        posting = postings.get(left.posting_id)
+    for refusal in refused:
+        posting = postings.get(refusal.posting_id)
         if posting is None:
             continue  # another company's, or out of the person's reach
         sent = amount_of(posting)
@@ -280,9 +297,9 @@ def _log_refused(
                 operation_id=op,
                 body={
                     "say": f"{actor.name} could not approve {posting.number}, {sum_text}."
-                    f' The answer was: "{left.reason}".',
-                    "reason": left.reason,
-                    "status": left.status,
+                    f' The answer was: "{refusal.reason}".',
+                    "reason": refusal.reason,
+                    "status": refusal.status,
                     "amount": sent.amount,
                     "currency": sent.currency,
                 },
@@ -297,11 +314,11 @@ def _until(
     """Return until when this can be undone. `sends`: at least one document is not held for another
     cause.
     """
-    numbers = [one.posting.number for one in consents]
+    numbers = [consent.posting.number for consent in consents]
     if not numbers:
         return now
-    many = plural(len(numbers), "approved", "approved")
-    say = f"{numbers[0]} approved" if len(numbers) == 1 else many
+    approved_count = plural(len(numbers), "approved", "approved")
+    say = f"{numbers[0]} approved" if len(numbers) == 1 else approved_count
     return undoable(session, op, say, now, stood=None if sends else dict(NOTHING_SENT))
 
 

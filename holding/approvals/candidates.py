@@ -56,23 +56,29 @@ class SetChanged(Refusal):
     changes: tuple[Left, ...] = ()
 
 
-def set_hash(seen: Mapping[int, str]) -> str:
+def set_hash(hashes: Mapping[int, str]) -> str:
     """Return one hash over a set of postings: id and content hash of each, in id order."""
-    return sha256_hex(dumps([[key, seen[key]] for key in sorted(seen)]))
+    return sha256_hex(dumps([[key, hashes[key]] for key in sorted(hashes)]))
 
 
 def changed(
     postings: Mapping[int, Posting],
-    wanted: Sequence[int],
+    ids: Sequence[int],
     sethash: str | None,
-    seen: Mapping[int, str] | None,
+    reviewed_hashes: Mapping[int, str] | None,
     winners: Callable[[Sequence[Posting]], Mapping[int, str]],
 ) -> SetChanged | None:
     """Return the differences between the held postings and the reviewed ones, or None.
 
     Postings that moved on are named with their approver.
     """
-    expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
+    expected = (
+        sethash
+        if sethash is not None
+        else set_hash(reviewed_hashes)
+        if reviewed_hashes is not None
+        else None
+    )
     held_hashes = {
         key: posting.hash for key, posting in postings.items() if posting.state in WAITING
     }
@@ -81,25 +87,31 @@ def changed(
     approvers = winners([posting for posting in postings.values() if posting.state not in WAITING])
     differences = [
         Left(key, postings[key].number if key in postings else "", why)
-        for key in wanted
-        if (why := _difference(postings.get(key), (seen or {}).get(key), approvers.get(key, "")))
+        for key in ids
+        if (
+            why := _difference(
+                postings.get(key), (reviewed_hashes or {}).get(key), approvers.get(key, "")
+            )
+        )
     ]
     return SetChanged(
         code="set.changed",
         message="The list changed while you were reviewing it. Nothing was approved.",
-        hint="; ".join(f"{left.number} {left.reason}" for left in differences)
+        hint="; ".join(f"{difference.number} {difference.reason}" for difference in differences)
         or "Look at it again.",
         status=409,
         changes=tuple(differences),
     )
 
 
-def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
+def _difference(posting: Posting | None, reviewed_hash: str | None, by: str) -> str:
     if posting is None:
         return "is gone"
     if posting.state not in WAITING:
         return moved_on(posting, by)
-    return "the content changed" if seen is not None and seen != posting.hash else ""
+    return (
+        "the content changed" if reviewed_hash is not None and reviewed_hash != posting.hash else ""
+    )
 
 
 def moved_on(posting: Posting, by: str) -> str:
@@ -201,9 +213,9 @@ class Desk:
 
     def _others(self, team_id: int | None, hands: Collection[int]) -> str:
         """Return who could approve it."""
-        found = {key: name for key, name in self._able.items() if key not in hands}
+        others = {key: name for key, name in self._able.items() if key not in hands}
         return separation.could(
-            name for key, name in found.items() if self._answers_for(team_id, key)
+            name for key, name in others.items() if self._answers_for(team_id, key)
         )
 
     def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
@@ -244,14 +256,14 @@ def agreed(
     """Return posting id -> people who approved its content at a level, and the last approver's
     name.
     """
-    found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
+    approvers_by_posting: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
     last: dict[int, str] = {}
     rows = session.execute(
         select(Approval.posting_id, Approval.person_id, Approval.for_person_id, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
         .join(Person, Person.id == Approval.person_id)
         .where(
-            bulk.among(Approval.posting_id, list(found)),
+            bulk.among(Approval.posting_id, list(approvers_by_posting)),
             Approval.voided_at.is_(None),
             Approval.hash == Posting.hash,
         )
@@ -262,8 +274,8 @@ def agreed(
         last[row.posting_id] = row.name
         for person_id in (row.person_id, row.for_person_id):
             if person_id is not None:
-                found[row.posting_id][person_id] = "approved it at another level"
-    return found, last
+                approvers_by_posting[row.posting_id][person_id] = "approved it at another level"
+    return approvers_by_posting, last
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +292,10 @@ class Foreseen:
 
 def foresee(session: Session, actor: Actor, ids: Collection[int]) -> Foreseen:
     """Return what an approval would do now; the approval checks again."""
-    mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
-    chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
-    found = session.scalars(chosen, execution_options=KEPT)
-    postings = {posting.id: posting for posting in found}
+    of_company = select(Posting).where(Posting.company_id == (actor.company_id or 0))
+    chosen = of_company.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
+    rows = session.scalars(chosen, execution_options=KEPT)
+    postings = {posting.id: posting for posting in rows}
     desk = Desk(session, actor, list(postings.values()))
     refused: dict[int, str] = {}
     waits: dict[int, int] = {}  # posting -> the cause of the first hold that is left
@@ -292,9 +304,9 @@ def foresee(session: Session, actor: Actor, ids: Collection[int]) -> Foreseen:
         if isinstance(answer, Left):
             refused[key] = answer.reason
             continue
-        left = [hold for hold in desk.open(answer.posting) if hold is not answer.hold]
-        if left:
-            waits[key] = left[0].cause_id
+        other_holds = [hold for hold in desk.open(answer.posting) if hold is not answer.hold]
+        if other_holds:
+            waits[key] = other_holds[0].cause_id
     labels = _load_labels(session, sorted({posting.record_id for posting in postings.values()}))
     return Foreseen(refused, {key: title_text(labels[cause]) for key, cause in waits.items()})
 

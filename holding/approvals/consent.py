@@ -135,15 +135,19 @@ def standing(session: Session, posting_ids: Sequence[int]) -> tuple[StandingAppr
 
 
 def counting(
-    given: Iterable[StandingApproval], posting_id: int, hash_: str
+    approvals: Iterable[StandingApproval], posting_id: int, hash_: str
 ) -> list[StandingApproval]:
     """Return the approvals of exactly this content of the posting."""
-    return [one for one in given if one.posting_id == posting_id and one.hash == hash_]
+    return [
+        approval
+        for approval in approvals
+        if approval.posting_id == posting_id and approval.hash == hash_
+    ]
 
 
-def counts(given: Approval, hash_: str) -> bool:
+def counts(approval: Approval, hash_: str) -> bool:
     """Check whether a stored approval applies to this content."""
-    return given.voided_at is None and given.hash == hash_
+    return approval.voided_at is None and approval.hash == hash_
 
 
 def lacking(session: Session, judged: Sequence[tuple[Posting, Any]]) -> Mapping[int, str]:
@@ -151,26 +155,26 @@ def lacking(session: Session, judged: Sequence[tuple[Posting, Any]]) -> Mapping[
 
     Each posting is given with its outcome.
     """
-    required_levels = {one.id: asks(outcome, one.route) for one, outcome in judged}
-    requiring = [one for one, _ in judged if required_levels[one.id]]
+    required_levels = {posting.id: asks(outcome, posting.route) for posting, outcome in judged}
+    requiring = [posting for posting, _ in judged if required_levels[posting.id]]
     if not requiring:
         return {}
     levels: dict[int, set[str]] = defaultdict(set)
     approver_deeds: dict[int, str] = {}
     hands = separation.touched(session, requiring, makers=False)  # a judging has asked who made it
-    for given, name in _given(session, list(hands)):
-        if deed := _approver_action(given, name, hands[given.posting_id]):
-            approver_deeds[given.posting_id] = deed
+    for approval, name in _given(session, list(hands)):
+        if deed := _approver_action(approval, name, hands[approval.posting_id]):
+            approver_deeds[approval.posting_id] = deed
         else:
-            levels[given.posting_id].add(given.level)
+            levels[approval.posting_id].add(approval.level)
     return {
-        one.id: _said(
-            required_levels[one.id] - levels[one.id],
-            approver_deeds.get(one.id, ""),
-            some=bool(levels[one.id]),
+        posting.id: _missing_text(
+            required_levels[posting.id] - levels[posting.id],
+            approver_deeds.get(posting.id, ""),
+            some=bool(levels[posting.id]),
         )
-        for one in requiring
-        if required_levels[one.id] - levels[one.id]
+        for posting in requiring
+        if required_levels[posting.id] - levels[posting.id]
     }
 
 
@@ -186,17 +190,17 @@ def _given(session: Session, ids: Sequence[int]) -> Sequence[Any]:
     return session.execute(query).all()
 
 
-def _approver_action(given: Approval, name: str, hands: Mapping[int, str]) -> str:
+def _approver_action(approval: Approval, name: str, hands: Mapping[int, str]) -> str:
     """Return what the approver, or the represented person, did to the document since."""
-    hand = separation.hand_of(hands, given.person_id, given.for_person_id)
+    hand = separation.hand_of(hands, approval.person_id, approval.for_person_id)
     if hand is None:
         return ""
     return f"{name} approved it {'on behalf of a person who' if hand.lent else 'and'} {hand.did}"
 
 
-def _said(missing: frozenset[str], own: str, *, some: bool) -> str:
-    if own:
-        return f"approved by another person: {own}"
+def _missing_text(missing: frozenset[str], own_action: str, *, some: bool) -> str:
+    if own_action:
+        return f"approved by another person: {own_action}"
     if some:
         return f"approved by all: {', '.join(sorted(missing))} is open"
     return "what was approved: the approval is for another content"
@@ -237,7 +241,7 @@ class LetStand:
 
 
 def of_another_content(
-    given: Sequence[StandingApproval],
+    approvals: Sequence[StandingApproval],
     posting_id: int,
     number: str,
     hash_: str,
@@ -245,9 +249,9 @@ def of_another_content(
 ) -> list[Voided]:
     """Return the approvals of this posting with another hash, and the fields that differ."""
     return [
-        Voided(approval=one, number=number, fields=_differences(one.content, content))
-        for one in given
-        if one.posting_id == posting_id and one.hash != hash_
+        Voided(approval=approval, number=number, fields=_differences(approval.content, content))
+        for approval in approvals
+        if approval.posting_id == posting_id and approval.hash != hash_
     ]
 
 
@@ -272,8 +276,8 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
 def void_changed(session: Session, fallen: Sequence[Voided], now: datetime) -> None:
     """Void approvals of other content. `changed_fact` is the event for each."""
     rows = [
-        {"id": one.approval.id, "voided_at": now, "voided_fields": list(one.fields)}
-        for one in fallen
+        {"id": voided.approval.id, "voided_at": now, "voided_fields": list(voided.fields)}
+        for voided in fallen
     ]
     bulk.update(session, Approval, rows)
 
@@ -286,48 +290,65 @@ def void_own_hands(
     """
     if not standing:
         return
-    ids = sorted({one.approval.posting_id for one in standing})
+    ids = sorted({standing_approval.approval.posting_id for standing_approval in standing})
     fresh = select(Posting).where(bulk.among(Posting.id, ids))
     postings = session.scalars(fresh.execution_options(populate_existing=True)).all()
-    named = {one.approval.posting_id: one.named for one in standing}
+    named = {
+        standing_approval.approval.posting_id: standing_approval.named
+        for standing_approval in standing
+    }
     hands = separation.touched(session, postings, named=named)
-    own = [(one, why) for one in standing if (why := _own_action(one.approval, hands))]
+    own_approvals = [
+        (standing_approval, why)
+        for standing_approval in standing
+        if (why := _own_action(standing_approval.approval, hands))
+    ]
     bulk.update(
         session,
         Approval,
-        [{"id": one.approval.id, "voided_at": now, "voided_fields": []} for one, _ in own],
+        [
+            {"id": standing_approval.approval.id, "voided_at": now, "voided_fields": []}
+            for standing_approval, _ in own_approvals
+        ],
     )
     record_events(
         session,
-        [_fact(company_id, one.record_id, one, f"{why}.", (), now) for one, why in own],
+        [
+            _fact(company_id, standing_approval.record_id, standing_approval, f"{why}.", (), now)
+            for standing_approval, why in own_approvals
+        ],
     )
-    wake_records(session, {one.record_id for one, _ in own}, now)
+    wake_records(
+        session, {standing_approval.record_id for standing_approval, _ in own_approvals}, now
+    )
 
 
-def _own_action(one: StandingApproval, hands: separation.Hands) -> str:
-    hand = separation.hand_of(hands[one.posting_id], one.person_id, one.for_person_id)
+def _own_action(approval: StandingApproval, hands: separation.Hands) -> str:
+    hand = separation.hand_of(
+        hands[approval.posting_id], approval.person_id, approval.for_person_id
+    )
     if hand is None:
         return ""
-    whose = f"the person for whom {one.person} stood in" if hand.lent else one.person
-    return f"{whose} {hand.did}"
+    approver = f"the person for whom {approval.person} stood in" if hand.lent else approval.person
+    return f"{approver} {hand.did}"
 
 
 def _fact(
     company_id: int,
     record_id: int,
-    one: Voided | LetStand,
+    voided: Voided | LetStand,
     why: str,
     fields: Sequence[str],
     now: datetime,
 ) -> Fact:
     """Return the event of an approval that became void without a person's action."""
-    say = f"The approval of {one.number} by {one.approval.person} is void: {why}"
+    say = f"The approval of {voided.number} by {voided.approval.person} is void: {why}"
     return Fact(
         company_id=company_id,
         at=now,
         act="approval.voided",
         record_id=record_id,
-        posting_id=one.approval.posting_id,
+        posting_id=voided.approval.posting_id,
         body={"say": say, "fields": list(fields)},
     )
 
@@ -345,7 +366,7 @@ def void_taken_back(
         )
 
 
-def changed_fact(company_id: int, record_id: int, one: Voided, now: datetime) -> Fact:
+def changed_fact(company_id: int, record_id: int, voided: Voided, now: datetime) -> Fact:
     """Return the event of an approval of other content."""
-    why = f"changed {', '.join(one.fields)}."
-    return _fact(company_id, record_id, one, why, one.fields, now)
+    why = f"changed {', '.join(voided.fields)}."
+    return _fact(company_id, record_id, voided, why, voided.fields, now)

@@ -116,8 +116,10 @@ class Given:
 
 def some(rows: Iterable[Decided]) -> Some:
     """Return the count and sums of these documents."""
-    found = list(rows)
-    return Some(len(found), by_key((None, row.currency, row.amount) for row in found).get(None, {}))
+    documents = list(rows)
+    return Some(
+        len(documents), by_key((None, row.currency, row.amount) for row in documents).get(None, {})
+    )
 
 
 def result(session: Session, actor: Actor, op: str) -> Result | None:
@@ -133,7 +135,7 @@ def result(session: Session, actor: Actor, op: str) -> Result | None:
         or not {"done", "refused", "ready"} <= {*answer}
     ):
         return None
-    refused = {int(left["posting_id"]): str(left["reason"]) for left in answer["refused"]}
+    refused = {int(refusal["posting_id"]): str(refusal["reason"]) for refusal in answer["refused"]}
     rows = _decided(session, actor, op, [*answer["done"], *refused], refused)
     if not rows or form is None:
         return None
@@ -164,25 +166,29 @@ def given(session: Session, actor: Actor) -> tuple[Given, ...]:
 def _decided(
     session: Session, actor: Actor, op: str, ids: Sequence[int], refused: Mapping[int, str]
 ) -> tuple[Decided, ...]:
-    own = and_(Approval.posting_id == Posting.id, Approval.operation_id == op)
+    of_operation = and_(Approval.posting_id == Posting.id, Approval.operation_id == op)
     query = (
         select(Posting, Record, Connection.name.label("source"), Approval)
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Approval, own)
+        .outerjoin(Approval, of_operation)
         .where(Posting.company_id == actor.company_id, bulk.among(Posting.id, sorted(set(ids))))
         .where(*within(actor.reach, Posting))
         .order_by(Posting.id)
     )
-    found = {row.Posting.id: row for row in session.execute(query)}
-    holds = _holds(session, [row.Record.id for row in found.values()])
+    rows_by_posting = {row.Posting.id: row for row in session.execute(query)}
+    holds = _holds(session, [row.Record.id for row in rows_by_posting.values()])
     undone = session.scalar(select(Operation.undone_at).where(Operation.id == op))
     rows = []
-    for row in found.values():
+    for row in rows_by_posting.values():
         fate = _fate(row, undone, refused)
         hold = holds.get(row.Record.id) if fate in (Fate.HELD, Fate.VOID) else None
         rows.append(_row(row, fate, refused.get(row.Posting.id, ""), hold))
-    return tuple(sorted(rows, key=lambda one: (list(Fate).index(one.fate), -(one.amount or 0))))
+    return tuple(
+        sorted(
+            rows, key=lambda document: (list(Fate).index(document.fate), -(document.amount or 0))
+        )
+    )
 
 
 def _fate(row: Any, undone: datetime | None, refused: Mapping[int, str]) -> Fate:

@@ -40,9 +40,9 @@ class SentAmount:
 
 def content_amount(content: Mapping[str, Any] | None, currency: str) -> tuple[int | None, str]:
     """Return a content's total in minor units, with its currency; None if it has no total."""
-    told = (content or {}).get("amount")
+    amount = (content or {}).get("amount")
     code = (content or {}).get("currency") or currency
-    return (None if told is None else to_minor(Decimal(str(told)), code)), code
+    return (None if amount is None else to_minor(Decimal(str(amount)), code)), code
 
 
 def sent_amount(

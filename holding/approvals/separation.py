@@ -93,7 +93,7 @@ Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that it
 
 _MOST_KNOWN: Final = 10_000
 
-_known: OrderedDict[tuple[int, str, str], set[str]] = OrderedDict()
+_cached_names: OrderedDict[tuple[int, str, str], set[str]] = OrderedDict()
 """What a replay said of a judging, known by its hash: what was judged is never another."""
 
 _knowing = Lock()
@@ -169,9 +169,9 @@ def hand_of(
     """Return why these people may not decide, or None: the acting or the represented person worked
     on it.
     """
-    for who, lent in ((person_id, False), (for_person_id, True)):
-        if who is not None and who in hands:
-            return Hand(hands[who], lent)
+    for worker_id, lent in ((person_id, False), (for_person_id, True)):
+        if worker_id is not None and worker_id in hands:
+            return Hand(hands[worker_id], lent)
     return None
 
 
@@ -402,13 +402,13 @@ def _in(session: Session, team: Team, actor: Actor) -> bool:
     return any(in_team(session, team.id, voice.answers) for voice in voices(actor, ACT))
 
 
-def outside(team: Team, who: str, verb: str = "release") -> Refusal:
-    """Return the refusal for a person outside the releasing team; `who` can release it."""
+def outside(team: Team, deciders: str, verb: str = "release") -> Refusal:
+    """Return the refusal for a person outside the releasing team; `deciders` can release it."""
     done = {"accept": "accepted"}.get(verb, f"{verb}d")
     return Refusal(
         code="hold.team",
         message=f"This is {done} by {team.shown}, and you are not in it.",
-        hint=f"{who} {verb} it.",
+        hint=f"{deciders} {verb} it.",
         status=403,
     )
 
@@ -418,18 +418,18 @@ def teams_of(session: Session, holds: Collection[Hold]) -> Mapping[int, Team]:
 
     Holds without such a team are missing.
     """
-    relevant = [one for one in holds if one.code == NEEDS_APPROVAL or one.clears.by_people]
+    relevant = [hold for hold in holds if hold.code == NEEDS_APPROVAL or hold.clears.by_people]
     if not relevant:
         return {}
-    query = select(Team).where(Team.company_id.in_({one.company_id for one in relevant}))
+    query = select(Team).where(Team.company_id.in_({hold.company_id for hold in relevant}))
     teams = session.scalars(query).all()
     by_id = {team.id: team for team in teams}
     by_name = {(team.company_id, team.name): team for team in teams}
     teams_by_hold = {
-        one.id: by_id.get(one.team_id or 0)
-        if one.code == NEEDS_APPROVAL
-        else by_name.get((one.company_id, one.clears.team))
-        for one in relevant
+        hold.id: by_id.get(hold.team_id or 0)
+        if hold.code == NEEDS_APPROVAL
+        else by_name.get((hold.company_id, hold.clears.team))
+        for hold in relevant
     }
     return {hold_id: team for hold_id, team in teams_by_hold.items() if team is not None}
 
@@ -443,23 +443,26 @@ def hands_of(session: Session, postings: Sequence[Posting]) -> Hands:
 
 
 def own_hand(
-    hands: Mapping[int, str], voice: Voice, verb: str, who: Callable[[], str]
+    hands: Mapping[int, str], voice: Voice, verb: str, name_deciders: Callable[[], str]
 ) -> Refusal | None:
-    """Refuse a voice whose person or represented person worked on it; `who` returns who could."""
+    """Refuse a voice whose person or represented person worked on it.
+
+    `name_deciders` returns who could decide.
+    """
     why = said_to(voice, hands, you="You")
     if not why:
         return None
     return Refusal(
         code=OWN_HAND,
         message=f"{why}, so you cannot {verb} this.",
-        hint=f"{who()}.",
+        hint=f"{name_deciders()}.",
         status=403,
     )
 
 
 def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
     """Return one refusal for many holds if each was refused because of the person."""
-    if not refusals or any(one.status != 403 for one in refusals):
+    if not refusals or any(refusal.status != 403 for refusal in refusals):
         return None
     message = (
         f"Nothing was done: {plural(len(refusals), 'hold is', 'holds are')} not yours to decide."
@@ -479,12 +482,14 @@ def named_makers(
     if not any(names.values()):
         return ()
     people = load_called(session, {posting.company_id for posting in postings})
-    keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
+    keys = {
+        key: keys_of(person.name, person.email, person.former) for key, person in people.items()
+    }
     return tuple(
         (posting_id, person_id)
-        for posting_id, found in names.items()
-        for person_id, theirs in keys.items()
-        if not theirs.isdisjoint(found)
+        for posting_id, named_keys in names.items()
+        for person_id, person_keys in keys.items()
+        if not person_keys.isdisjoint(named_keys)
     )
 
 
@@ -504,16 +509,24 @@ def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[s
         for posting in postings
         if evaluations[posting.evaluation_id].ruleset_version_id in excluding_versions
     }
-    keys = {one: (row.id, row.hash, route) for one, (row, route) in evaluation_by_posting.items()}
-    names_by_posting = {
-        one: known for one, key in keys.items() if (known := _known.get(key)) is not None
+    keys = {
+        posting_id: (row.id, row.hash, route)
+        for posting_id, (row, route) in evaluation_by_posting.items()
     }
-    unknown = {one: evaluation_by_posting[one] for one in keys.keys() - names_by_posting.keys()}
+    names_by_posting = {
+        posting_id: names
+        for posting_id, key in keys.items()
+        if (names := _cached_names.get(key)) is not None
+    }
+    unknown = {
+        posting_id: evaluation_by_posting[posting_id]
+        for posting_id in keys.keys() - names_by_posting.keys()
+    }
     outcomes = replay_each(session, {row.id for row, _ in unknown.values()}) if unknown else {}
-    for one, (row, route) in unknown.items():
-        names_by_posting[one] = excluded(outcomes[row.id], route)
-        _remember(keys[one], names_by_posting[one])
-    return {one: set(names_by_posting[one]) for one in evaluation_by_posting}
+    for posting_id, (row, route) in unknown.items():
+        names_by_posting[posting_id] = excluded(outcomes[row.id], route)
+        _remember(keys[posting_id], names_by_posting[posting_id])
+    return {posting_id: set(names_by_posting[posting_id]) for posting_id in evaluation_by_posting}
 
 
 def _excluding(session: Session, ruleset_version_id: int) -> bool:
@@ -523,9 +536,9 @@ def _excluding(session: Session, ruleset_version_id: int) -> bool:
 
 def _remember(key: tuple[int, str, str], names: set[str]) -> None:
     with _knowing:
-        _known[key] = names
-        while len(_known) > _MOST_KNOWN:
-            _known.popitem(last=False)
+        _cached_names[key] = names
+        while len(_cached_names) > _MOST_KNOWN:
+            _cached_names.popitem(last=False)
 
 
 def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
@@ -533,7 +546,7 @@ def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
     local part.
     """
     spellings = (name, *former, email, email.partition("@")[0])
-    return {match_key(one) for one in spellings if one.strip()}
+    return {match_key(spelling) for spelling in spellings if spelling.strip()}
 
 
 def excluded(outcome: Outcome, route: str) -> set[str]:

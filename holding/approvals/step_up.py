@@ -66,7 +66,7 @@ def set_limit(
     if limit == before:
         return Refusal("company.same", "This is the limit already.", "", 422)
     company.settings = {**company.settings, SETTING: limit}
-    old, new = (_limit_text(one, company.currency) for one in (before, limit))
+    old, new = (_limit_text(amount, company.currency) for amount in (before, limit))
     record_event(
         session,
         company_id=company.id,

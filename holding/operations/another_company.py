@@ -58,7 +58,7 @@ def administered(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
         Membership.person_id == person_id, Membership.role.in_(sorted(ACTS[ACT]))
     )
     ids = set(session.scalars(allowed))
-    return tuple(one for one in companies_of(session, person_id) if one.id in ids)
+    return tuple(company for company in companies_of(session, person_id) if company.id in ids)
 
 
 def add_another(
@@ -73,26 +73,26 @@ def add_another(
     An administrator of an existing company may do so, and takes people and notices only from a
     company that they administer.
     """
-    own = {one.id for one in administered(session, person_id)}
-    if not own:
+    own_ids = {company.id for company in administered(session, person_id)}
+    if not own_ids:
         return NO_ADMINISTRATOR
-    if pattern is not None and pattern.company_id not in own:
+    if pattern is not None and pattern.company_id not in own_ids:
         words = "You cannot take anything over from a company that you do not administer."
         return Refusal("company.pattern", words, "Choose another company.", 403)
-    with session.begin_nested() as whole:
-        made = create_company(session, company, person_id, now)
-        if isinstance(made, Refusal):
-            whole.rollback()
-            return made
-        new_id = session.scalars(select(Company.id).where(Company.code == made.code)).one()
+    with session.begin_nested() as savepoint:
+        setup = create_company(session, company, person_id, now)
+        if isinstance(setup, Refusal):
+            savepoint.rollback()
+            return setup
+        new_id = session.scalars(select(Company.id).where(Company.code == setup.code)).one()
         actor = actor_of(session, person_id, new_id)
         if pattern is None or actor is None:
-            return Added(made, 0, 0)
+            return Added(setup, 0, 0)
         copied = copy_setup(session, actor, new_id, pattern, now)
         if isinstance(copied, Refusal):
-            whole.rollback()
+            savepoint.rollback()
             return copied
-    return Added(made, copied.people, copied.recipients)
+    return Added(setup, copied.people, copied.recipients)
 
 
 def copy_setup(
@@ -110,9 +110,9 @@ def copy_setup(
             return names
         people = names
     count = _copy_notices(session, actor, company, source.id, now) if pattern.notices else 0
-    number, who = plural(len(people), "person", "people"), plural(count, "recipient")
-    came = f"{actor.name} copied {number} with their roles and {who} of notices from {source.name}."
-    went = f"{actor.name} copied {number} with their roles and {who} of notices to {company.name}."
+    number, recipient_count = plural(len(people), "person", "people"), plural(count, "recipient")
+    did = f"{actor.name} copied {number} with their roles and {recipient_count} of notices"
+    came, went = f"{did} from {source.name}.", f"{did} to {company.name}."
     for company_id, say in ((company.id, came), (source.id, went)):
         record_event(
             session,

@@ -31,11 +31,11 @@ def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -
     """
     rows = {row.id: row for row in pushes}
     hands: separation.Hands = {key: {} for key in rows}
-    again = _Again(look)
-    for key, makers in _makers(look, again, pushes, people):
+    replays = _Again(look)
+    for key, makers in _makers(look, replays, pushes, people):
         hands[key].update(makers)
     for deed in separation.deeds(look.session, _AS_SENT, list(rows)):
-        if deed.person_id in people and _counts(look, again, rows[deed.key], deed):
+        if deed.person_id in people and _counts(look, replays, rows[deed.key], deed):
             hands[deed.key][deed.person_id] = deed.say
     return hands
 
@@ -77,32 +77,34 @@ class _Again:
         return self._found[evaluation_id]
 
 
-def _counts(look: Look, again: _Again, row: Row[Any], deed: separation.Deed) -> bool:
+def _counts(look: Look, replays: _Again, row: Row[Any], deed: separation.Deed) -> bool:
     """Check whether the deed was done before the push, and for the push's content."""
     if deed.version_id is not None:
         return bool(deed.version_id <= row.version_id)
     if deed.entry_id is not None:
-        outcome = again.outcome(row.evaluation_id)
+        outcome = replays.outcome(row.evaluation_id)
         return outcome is not None and any(u.entry_id == deed.entry_id for u in outcome.used)
     return deed.at is None or deed.at == row.made_at or not look.before(row.made_at, deed.at)
 
 
 def _makers(
-    look: Look, again: _Again, pushes: Sequence[Row[Any]], people: Collection[int]
+    look: Look, replays: _Again, pushes: Sequence[Row[Any]], people: Collection[int]
 ) -> Iterator[tuple[int, dict[int, str]]]:
     """Yield the makers that a record names, where its rules exclude makers."""
     asking = [row for row in pushes if _excluding(look, row.ruleset_version_id)]
     named = _named(look, people)
     bodies = _bodies(look, {row.version_id for row in asking})
     for row in asking:
-        told = bodies.get(row.version_id, "")
-        if any(word in told for words in named.values() for word in words):
-            outcome = again.outcome(row.evaluation_id)
+        body = bodies.get(row.version_id, "")
+        if any(word in body for words in named.values() for word in words):
+            outcome = replays.outcome(row.evaluation_id)
             out = _excluded(outcome, row.route) if outcome is not None else set()
-            made = {
-                who: "created it (according to the source)" for who in named if named[who] & out
+            makers = {
+                person_id: "created it (according to the source)"
+                for person_id in named
+                if named[person_id] & out
             }
-            yield row.id, made
+            yield row.id, makers
 
 
 def _named(look: Look, people: Collection[int]) -> dict[int, set[str]]:
@@ -110,13 +112,13 @@ def _named(look: Look, people: Collection[int]) -> dict[int, set[str]]:
     persons = select(Person.id, Person.email, Person.name).where(bulk.among(Person.id, people))
     before = select(FormerName.person_id, FormerName.name)
     before = before.where(bulk.among(FormerName.person_id, people))
-    found = {
+    keys_by_person = {
         row.id: _keys(row.name, row.email, row.email.split("@")[0])
         for row in look.session.execute(persons)
     }
     for row in look.session.execute(before):
-        found[row.person_id] |= _keys(row.name)
-    return found
+        keys_by_person[row.person_id] |= _keys(row.name)
+    return keys_by_person
 
 
 def _excluding(look: Look, ruleset_version_id: int) -> bool:
@@ -129,13 +131,13 @@ def _excluded(outcome: Outcome, route: str) -> set[str]:
 
     It reads them independently, because no database trigger backs `approvals/makers.py`.
     """
-    found = set()
+    excluded_keys = set()
     for decision in outcome.decisions:
-        asked = {one.rule for one in decision.findings if one.route == route}
+        asking_rules = {finding.rule for finding in decision.findings if finding.route == route}
         for need in decision.approvals:
-            if need.rule in asked:
-                found |= _keys(*need.never)
-    return found
+            if need.rule in asking_rules:
+                excluded_keys |= _keys(*need.never)
+    return excluded_keys
 
 
 def _keys(*names: str) -> set[str]:
@@ -156,26 +158,37 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
     At each level an approver must have approved that content before it was sent, and neither the
     approver nor the person they deputized for may have worked on the document.
     """
-    asked = _asked(look)
-    approvals = _approvals(look, {row.posting_id for row in asked})
-    valid = {row.id: _valid(look, row, approvals[row.posting_id]) for row in asked}
-    people = {who for given in valid.values() for one in given for who in _voices(one)}
-    agreed = [row for row in asked if valid[row.id]]
+    pushes = _asked(look)
+    approvals = _approvals(look, {row.posting_id for row in pushes})
+    valid = {row.id: _valid(look, row, approvals[row.posting_id]) for row in pushes}
+    people = {
+        person_id
+        for valid_approvals in valid.values()
+        for approval in valid_approvals
+        for person_id in _voices(approval)
+    }
+    agreed = [row for row in pushes if valid[row.id]]
     hands = of_pushes(look, agreed, people) if agreed else {}
-    for row in asked:
+    for row in pushes:
         if not valid[row.id]:
             say = f"{row.number} was sent without an approval of that content."
             yield Breach("I9", say, (row.record_id,))
             continue
         levels = asks(row.outcome, row.route)
-        missing = levels - {one.level for one in valid[row.id]}
+        missing = levels - {approval.level for approval in valid[row.id]}
         if missing:
             say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
             yield Breach("I9", say, (row.record_id,))
-        others = {one.level for one in valid[row.id] if not hands[row.id].keys() & _voices(one)}
-        if own := levels - missing - others:
-            did = sorted({say for one in valid[row.id] for say in _did(hands[row.id], one)})
-            which = ", ".join(sorted(own))
+        others = {
+            approval.level
+            for approval in valid[row.id]
+            if not hands[row.id].keys() & _voices(approval)
+        }
+        if own_levels := levels - missing - others:
+            did = sorted(
+                {say for approval in valid[row.id] for say in _did(hands[row.id], approval)}
+            )
+            which = ", ".join(sorted(own_levels))
             say = f"{row.number} was approved ({which}) by or for who {' and '.join(did)}."
             yield Breach("I9", say, (row.record_id,))
 
@@ -229,26 +242,30 @@ def _asked(look: Look) -> list[Any]:
 def _valid(look: Look, row: Any, approvals: Collection[Approval]) -> list[Approval]:
     """Return the approvals of that content which were valid when it was sent."""
     return [
-        one
-        for one in approvals
-        if one.hash == row.hash
-        and look.before(one.at, row.made_at)
-        and (one.voided_at is None or look.before(row.made_at, one.voided_at))
+        approval
+        for approval in approvals
+        if approval.hash == row.hash
+        and look.before(approval.at, row.made_at)
+        and (approval.voided_at is None or look.before(row.made_at, approval.voided_at))
     ]
 
 
-def _voices(one: Approval) -> set[int]:
+def _voices(approval: Approval) -> set[int]:
     """Return the approver and the person the approver deputized for."""
-    return {who for who in (one.person_id, one.for_person_id) if who is not None}
+    return {
+        person_id
+        for person_id in (approval.person_id, approval.for_person_id)
+        if person_id is not None
+    }
 
 
-def _did(hands: Mapping[int, str], one: Approval) -> set[str]:
-    return {hands[who] for who in _voices(one) & hands.keys()}
+def _did(hands: Mapping[int, str], approval: Approval) -> set[str]:
+    return {hands[person_id] for person_id in _voices(approval) & hands.keys()}
 
 
 def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
-    found: dict[int, list[Approval]] = defaultdict(list)
+    approvals_by_posting: dict[int, list[Approval]] = defaultdict(list)
     query = select(Approval).where(bulk.among(Approval.posting_id, sorted(ids)))
-    for one in look.session.scalars(query) if ids else ():
-        found[one.posting_id].append(one)
-    return found
+    for approval in look.session.scalars(query) if ids else ():
+        approvals_by_posting[approval.posting_id].append(approval)
+    return approvals_by_posting

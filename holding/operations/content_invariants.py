@@ -105,7 +105,7 @@ _Sealed = Mapping[int, tuple[str, int]]
 
 def history_follows_the_table(look: Look) -> Iterator[Breach]:
     """Yield breaches of I10: a push's events must be allowed moves and end in the push's state."""
-    told = _told(look)
+    states_by_push = _told(look)
     query = (
         select(Push.id, Push.number, Push.state, Posting.record_id)
         .join(Posting, Posting.id == Push.posting_id)
@@ -113,14 +113,16 @@ def history_follows_the_table(look: Look) -> Iterator[Breach]:
         .order_by(Push.id)
     )
     for push in look.session.execute(query):
-        states, about = told.get(push.id, []), (push.record_id,)
+        states, about = states_by_push.get(push.id, []), (push.record_id,)
         if not states or states[0] != PushState.SENDING:
             yield Breach("I10", f"Nothing tells when {push.number} was sent first.", about)
             continue
-        for one, other in pairwise(states):
-            still = one == other and one in OF_PUSH.values()
-            if not still and not allowed(PUSH_MOVES, one, other):
-                say = f"{push.number} is told to have gone from {one} to {other}, which cannot be."
+        for state, other in pairwise(states):
+            still = state == other and state in OF_PUSH.values()
+            if not still and not allowed(PUSH_MOVES, state, other):
+                say = (
+                    f"{push.number} is told to have gone from {state} to {other}, which cannot be."
+                )
                 yield Breach("I10", say, about)
         last = states[-1]
         if last != push.state and not _on_its_way(last, push.state):
@@ -136,15 +138,15 @@ def _told(look: Look) -> dict[int, list[PushState]]:
         .where(Event.company_id == look.company_id, Event.act.in_(AFTER))
         .order_by(Event.id)
     )
-    told: dict[int, list[PushState]] = defaultdict(list)
+    states_by_push: dict[int, list[PushState]] = defaultdict(list)
     for act, body in look.session.execute(query):
-        told[int(body.get("push") or 0)] += AT_ONCE.get(act) or [AFTER[act]]
-    return told
+        states_by_push[int(body.get("push") or 0)] += AT_ONCE.get(act) or [AFTER[act]]
+    return states_by_push
 
 
-def _on_its_way(told: PushState, state: PushState) -> bool:
+def _on_its_way(logged_state: PushState, state: PushState) -> bool:
     """Check whether the state is the reported doubt, sent or looked up again."""
-    return {told, state} <= {PushState.SENDING, PushState.UNCERTAIN, PushState.AWAITING}
+    return {logged_state, state} <= {PushState.SENDING, PushState.UNCERTAIN, PushState.AWAITING}
 
 
 def _states_apart(look: Look) -> Iterator[Breach]:
@@ -156,29 +158,31 @@ def _states_apart(look: Look) -> Iterator[Breach]:
     )
     open_pushes = set(OF_PUSH.values())
     for row in look.session.execute(query):
-        wanted = OF_PUSH.get(row.state)
-        if (wanted or row.push) != row.push or (wanted is None and row.push in open_pushes):
+        expected_state = OF_PUSH.get(row.state)
+        if (expected_state or row.push) != row.push or (
+            expected_state is None and row.push in open_pushes
+        ):
             say = f"{row.number} is {row.state}, its push is {row.push}."
             yield Breach("I10", say, (row.record_id,))
 
 
 def every_version_is_told(look: Look) -> Iterator[Breach]:
     """Yield breaches of I11: versions without an event, and breaks of the event chain."""
-    told: dict[int, set[Any]] = defaultdict(set)
+    versions_by_record: dict[int, set[Any]] = defaultdict(set)
     events = select(Event.record_id, Event.body).where(
         Event.company_id == look.company_id,
         Event.act.like("record.%"),
         Event.act != "record.judged",
     )
     for record_id, body in look.session.execute(events):
-        told[record_id or 0].add(body.get("version"))
+        versions_by_record[record_id or 0].add(body.get("version"))
     query = (
         select(Record.id, Record.type, Record.number, Version.no)
         .join(Version, Version.record_id == Record.id)
         .where(Record.company_id == look.company_id, Version.corrects_id.is_(None))
     )
     for row in look.session.execute(query):
-        if row.no not in told[row.id]:
+        if row.no not in versions_by_record[row.id]:
             say = f"No event tells how version {row.no} of {row.type} {row.number} arrived."
             yield Breach("I11", say, (row.id,))
     for gap in chain.verify_chain(
@@ -302,10 +306,10 @@ def no_secret_lies_about(look: Look) -> Iterator[Breach]:
         (Delivery.headers, Delivery.id, Delivery.company_id == look.company_id),
     )
     for word in (*PATTERNS, *look.secrets):
-        for column, key, mine in places:
-            found = look.session.scalars(select(key).where(mine, _holds(look, column, word)))
-            for one in found:
-                where = f"{column.class_.__tablename__} {one}, {column.key}"
+        for column, key, condition in places:
+            row_ids = look.session.scalars(select(key).where(condition, _holds(look, column, word)))
+            for row_id in row_ids:
+                where = f"{column.class_.__tablename__} {row_id}, {column.key}"
                 yield Breach("I13", f"What looks like a secret stands in {where}.")
 
 
@@ -347,29 +351,29 @@ def compare(session: Session, company_id: int) -> Contents:
 
     An unreadable row is named by its seal, and comparisons that need the row are skipped.
     """
-    found = Contents(breaks=[*sealed_rows.row_breaks(session, company_id)])
+    contents = Contents(breaks=[*sealed_rows.row_breaks(session, company_id)])
     try:
-        _compare_contents(session, company_id, found)
+        _compare_contents(session, company_id, contents)
     except UNREADABLE as problem:
-        told = f"A row cannot be read, so not all contents were compared: {problem!r}."
-        found.breaks.append(Break(None, None, told))
-    return found
+        message = f"A row cannot be read, so not all contents were compared: {problem!r}."
+        contents.breaks.append(Break(None, None, message))
+    return contents
 
 
-def _compare_contents(session: Session, company_id: int, found: Contents) -> None:
-    given: Counter[tuple[int, str]] = Counter()
+def _compare_contents(session: Session, company_id: int, contents: Contents) -> None:
+    approval_counts: Counter[tuple[int, str]] = Counter()
     first = None
     for page in _pages(session, company_id):
         for ask in (_versions, _pushes, _calls):
-            found.breaks += ask(session, page)
-        found.breaks += _approvals(session, page, given)
+            contents.breaks += ask(session, page)
+        contents.breaks += _approvals(session, page, approval_counts)
         if first is None:
-            first = next((one.id for one in page if SEALED in one.body), None)
+            first = next((event.id for event in page if SEALED in event.body), None)
     if first is not None:
         place = select(EventLink.seq).where(EventLink.event_id == first)
-        found.since = Since(first, session.scalar(place))
-        found.breaks += _approvals_without_event(session, company_id, given, first)
-    found.breaks += act_breaks(session, company_id)
+        contents.since = Since(first, session.scalar(place))
+        contents.breaks += _approvals_without_event(session, company_id, approval_counts, first)
+    contents.breaks += act_breaks(session, company_id)
 
 
 def _pages(session: Session, company_id: int) -> Iterator[list[Row[Any]]]:
@@ -388,9 +392,9 @@ def _pages(session: Session, company_id: int) -> Iterator[list[Row[Any]]]:
 
 def _versions(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
     sealed = {
-        (one.record_id, int(one.body["version"])): one
-        for one in page
-        if "sha256" in one.body and "version" in one.body
+        (event.record_id, int(event.body["version"])): event
+        for event in page
+        if "sha256" in event.body and "version" in event.body
     }
     if not sealed:
         return
@@ -411,14 +415,16 @@ def _gone(table: str, which: str, event_id: int) -> Break:
 
 
 def _not_sealed(table: str, row: int, event_id: int, what: str = "content") -> Break:
-    told = f"Table {table}, row {row}: its {what} is not what event {event_id} sealed."
-    return Break(None, event_id, told)
+    message = f"Table {table}, row {row}: its {what} is not what event {event_id} sealed."
+    return Break(None, event_id, message)
 
 
 def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
     """Yield the breaks of pushes, their postings, and the calls that carried them."""
     sealed = {
-        int(one.body["push"]): one for one in page if one.act == SENDING and SEALED in one.body
+        int(event.body["push"]): event
+        for event in page
+        if event.act == SENDING and SEALED in event.body
     }
     if not sealed:
         return
@@ -434,7 +440,9 @@ def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
         elif seal_row(PUSH, dict(rows[push_id])) != event.body[SEALED]:
             yield _not_sealed("push", push_id, event.id)
     yield from _postings(session, sealed)
-    yield from _sent(session, {key: one for key, one in sealed.items() if REQUEST in one.body})
+    yield from _sent(
+        session, {key: event for key, event in sealed.items() if REQUEST in event.body}
+    )
 
 
 def _postings(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
@@ -458,12 +466,12 @@ def _postings(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Brea
 def _beside(posting: Posting, push: Push) -> list[str]:
     """Return what of a posted posting differs from its document."""
     document: Document = revive(Document, push.content)
-    said = {
+    document_values = {
         "doc_date": document.date,
         "currency": document.currency,
         "amount": holds.book_amount(document, push.kept),
     }
-    return [name for name, value in said.items() if getattr(posting, name) != value]
+    return [name for name, value in document_values.items() if getattr(posting, name) != value]
 
 
 def _sent(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
@@ -476,26 +484,26 @@ def _sent(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
     )
     calls: dict[int, dict[str, int]] = {key: {} for key in sealed}
     for push_id, request_id, digest, body in session.execute(query):
-        same = body is None or sha256_hex(body) == digest
-        calls[push_id].setdefault(digest if same else "", request_id)
+        is_unchanged = body is None or sha256_hex(body) == digest
+        calls[push_id].setdefault(digest if is_unchanged else "", request_id)
     for push_id, event in sealed.items():
-        found = calls[push_id]
-        if event.body[REQUEST] not in found:
-            if found:
-                yield _not_sealed("request", min(found.values()), event.id)
+        request_ids = calls[push_id]
+        if event.body[REQUEST] not in request_ids:
+            if request_ids:
+                yield _not_sealed("request", min(request_ids.values()), event.id)
             else:
                 yield _gone("request", f"the call of push {push_id}", event.id)
 
 
 def _calls(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
     """Yield the breaks of answered requests: the sent content, while it is kept, and the answer."""
-    sealed = {int(one.body[CALL][0]): one for one in page if CALL in one.body}
+    sealed = {int(event.body[CALL][0]): event for event in page if CALL in event.body}
     if not sealed:
         return
     columns = (Request.id, Request.sha256, Request.body, Request.body_removed_at)
     query = select(*columns, Request.answer, Request.answer_sha256)
-    found = session.execute(query.where(bulk.among(Request.id, sorted(sealed))))
-    rows = {row.id: row for row in found}
+    requests = session.execute(query.where(bulk.among(Request.id, sorted(sealed))))
+    rows = {row.id: row for row in requests}
     for request_id, event in sealed.items():
         row = rows.get(request_id)
         if row is None:
@@ -510,17 +518,17 @@ def _calls(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
 
 
 def _approvals(
-    session: Session, page: Iterable[Row[Any]], given: Counter[tuple[int, str]]
+    session: Session, page: Iterable[Row[Any]], approval_counts: Counter[tuple[int, str]]
 ) -> Iterator[Break]:
     """Yield approvals that differ from their event.
 
-    A posting's n-th approval at a level belongs to the n-th event; `given` counts them.
+    A posting's n-th approval at a level belongs to the n-th event; `approval_counts` counts them.
     """
-    events = [one for one in page if one.act == APPROVED and one.posting_id is not None]
+    events = [event for event in page if event.act == APPROVED and event.posting_id is not None]
     if not events:
         return
     query = select(Approval).where(
-        bulk.among(Approval.posting_id, sorted({one.posting_id for one in events}))
+        bulk.among(Approval.posting_id, sorted({event.posting_id for event in events}))
     )
     rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
     for row in session.scalars(query.order_by(Approval.id)):
@@ -529,16 +537,16 @@ def _approvals(
     for event in events:
         for level in event.body.get("levels", ()):
             key = (event.posting_id, level)
-            at, given[key] = given[key], given[key] + 1
-            mine = rows.get(key, [])
-            if at >= len(mine):
+            at, approval_counts[key] = approval_counts[key], approval_counts[key] + 1
+            approvals = rows.get(key, [])
+            if at >= len(approvals):
                 yield _gone("approval", f"one of posting {event.posting_id}", event.id)
-            elif event.body.get(SEALED, mine[at][1]) != mine[at][1]:
-                yield _not_sealed("approval", mine[at][0], event.id)
+            elif event.body.get(SEALED, approvals[at][1]) != approvals[at][1]:
+                yield _not_sealed("approval", approvals[at][0], event.id)
 
 
 def _approvals_without_event(
-    session: Session, company_id: int, given: Counter[tuple[int, str]], first: int
+    session: Session, company_id: int, approval_counts: Counter[tuple[int, str]], first: int
 ) -> Iterator[Break]:
     """Yield approvals without an event, since contents are sealed."""
     since = select(Event.at).where(Event.id == first).scalar_subquery()
@@ -548,23 +556,23 @@ def _approvals_without_event(
         .where(Posting.company_id == company_id)
         .order_by(Approval.id)
     )
-    left = Counter(given)
+    uncounted = Counter(approval_counts)
     for approval_id, posting_id, level, later in session.execute(query):
-        left[posting_id, level] -= 1
-        if left[posting_id, level] < 0 and later:
-            told = f"Table approval, row {approval_id}: no event tells that it was given."
-            yield Break(None, None, told)
+        uncounted[posting_id, level] -= 1
+        if uncounted[posting_id, level] < 0 and later:
+            message = f"Table approval, row {approval_id}: no event tells that it was given."
+            yield Break(None, None, message)
 
 
 def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
     """Yield every row of an act that is not what its last event sealed, table by table."""
-    every = _sealed(session, company_id)
-    since = _since(session, every)
+    sealed_by_table = _sealed(session, company_id)
+    since = _since(session, sealed_by_table)
     for word, kind in KINDS.items():
-        sealed = every.get(word, {})
-        found = hashes(session, company_id, kind, sealed)
+        sealed = sealed_by_table.get(word, {})
+        current_rows = hashes(session, company_id, kind, sealed)
         for key, (digest, event_id) in sorted(sealed.items()):
-            ids, now = found.get(key, ([], ""))
+            ids, now = current_rows.get(key, ([], ""))
             if now == digest:
                 continue
             where = f"row {ids[0]}" if len(ids) == 1 else f"{kind.by} {key}"
@@ -585,17 +593,17 @@ def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str,
         .where(Event.company_id == company_id, cast(Event.body, Text).contains(f'"{ROWS}":[['))
         .order_by(Event.id)
     )
-    found: dict[str, dict[int, tuple[str, int]]] = {}
+    seals_by_table: dict[str, dict[int, tuple[str, int]]] = {}
     for event_id, body in session.execute(query):
         for word, key, digest in body.get(ROWS, ()):
             if word in KINDS:
-                found.setdefault(word, {})[int(key)] = (str(digest), event_id)
-    return found
+                seals_by_table.setdefault(word, {})[int(key)] = (str(digest), event_id)
+    return seals_by_table
 
 
-def _since(session: Session, every: Mapping[str, _Sealed]) -> datetime | None:
+def _since(session: Session, sealed_by_table: Mapping[str, _Sealed]) -> datetime | None:
     """Return since when events seal such rows in any table, or None if none does yet."""
-    events = [event_id for sealed in every.values() for _, event_id in sealed.values()]
+    events = [event_id for sealed in sealed_by_table.values() for _, event_id in sealed.values()]
     if not events:
         return None
     return session.scalar(select(Event.at).where(Event.id == min(events)))
@@ -642,8 +650,10 @@ def _ended(session: Session, company_id: int) -> Iterator[Break]:
         .order_by(entry.id)
     )
     for row in session.scalars(query):
-        told = f"Table mapping_entry, row {row}: it has ended, and no other entry of its key began"
-        yield Break(None, None, f"{told} then.")
+        message = (
+            f"Table mapping_entry, row {row}: it has ended, and no other entry of its key began"
+        )
+        yield Break(None, None, f"{message} then.")
 
 
 def _counts_again(session: Session, company_id: int) -> Iterator[Break]:
@@ -662,5 +672,5 @@ def _counts_again(session: Session, company_id: int) -> Iterator[Break]:
         .order_by(Release.id)
     )
     for row in session.scalars(query):
-        told = f"Table release, row {row}: it was taken back, and counts again."
-        yield Break(None, None, told)
+        message = f"Table release, row {row}: it was taken back, and counts again."
+        yield Break(None, None, message)

@@ -53,27 +53,27 @@ def of_person(session: Session, company_id: int, person_id: int) -> Digest:
     Only the sources in the person's reach count.
     """
     reach = reach_of(session, company_id, person_id)
-    mine = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
-    theirs = and_(Hold.person_id.is_(None), Hold.team_id.in_(mine))
-    whose = or_(Hold.person_id == person_id, theirs)
-    return _digest(session, Hold.company_id == company_id, whose, *within(reach, Hold))
+    own_teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
+    unassigned = and_(Hold.person_id.is_(None), Hold.team_id.in_(own_teams))
+    ownership = or_(Hold.person_id == person_id, unassigned)
+    return _digest(session, Hold.company_id == company_id, ownership, *within(reach, Hold))
 
 
 def of_team(session: Session, company_id: int, team_id: int | None) -> Digest:
     """Return what waits for a team, or every hold of the company without a team."""
-    theirs = [Hold.team_id == team_id] if team_id else []
-    return _digest(session, Hold.company_id == company_id, *theirs)
+    of_team_terms = [Hold.team_id == team_id] if team_id else []
+    return _digest(session, Hold.company_id == company_id, *of_team_terms)
 
 
-def _digest(session: Session, *whose: ColumnElement[bool]) -> Digest:
-    groups = _groups(session, *whose)
-    records, money = _whole(session, *whose) if groups else (0, {})
+def _digest(session: Session, *conditions: ColumnElement[bool]) -> Digest:
+    groups = _groups(session, *conditions)
+    records, money = _whole(session, *conditions) if groups else (0, {})
     return Digest(groups, records, money)
 
 
-def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
+def _whole(session: Session, *conditions: ColumnElement[bool]) -> tuple[int, Sums]:
     """Return how many records are on hold, and their money."""
-    single = counted_holds(*whose).c
+    single = counted_holds(*conditions).c
     query = (
         select(single.currency, func.count().label("records"))
         .add_columns(whole_sum(single.minor).label("minor"))
@@ -84,9 +84,9 @@ def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
     return sum(int(row.records) for row in rows), money
 
 
-def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
+def _groups(session: Session, *conditions: ColumnElement[bool]) -> tuple[Group, ...]:
     """Return the holds by cause and owner, the longest waiting first; each record counts once."""
-    single = counted_holds(*whose, by=(Hold.cause_id, Hold.person_id, Hold.team_id))
+    single = counted_holds(*conditions, by=(Hold.cause_id, Hold.person_id, Hold.team_id))
     query = (
         select(
             single.c.cause_id,
@@ -110,9 +110,9 @@ def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
             single.c.currency,
         )
     )
-    found: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    rows_by_group: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for row in session.execute(query):
-        found[row.cause_id, row.owner or ""].append(row)
+        rows_by_group[row.cause_id, row.owner or ""].append(row)
     groups = [
         Group(
             cause_id=cause_id,
@@ -123,12 +123,12 @@ def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
             money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
             oldest=min(row.oldest for row in rows),
         )
-        for (cause_id, owner), rows in found.items()
+        for (cause_id, owner), rows in rows_by_group.items()
     ]
-    return tuple(sorted(groups, key=lambda one: (one.oldest, one.cause_id, one.owner)))
+    return tuple(sorted(groups, key=lambda group: (group.oldest, group.cause_id, group.owner)))
 
 
-def told(
+def digest_body(
     company: Company, digest: Digest, period: datetime, now: datetime, *, root: str
 ) -> dict[str, Any]:
     """Return the digest's JSON, whose texts are for people.
@@ -138,8 +138,8 @@ def told(
     books = company.currency
     zone = ZoneInfo(company.zone)
     groups, money = digest.groups, sums(digest.money, books)
-    listed = sorted(groups, key=lambda one: most_first(one.money))[:MOST_GROUPS]
-    listed.sort(key=lambda one: (one.oldest, one.cause_id))
+    listed = sorted(groups, key=lambda group: most_first(group.money))[:MOST_GROUPS]
+    listed.sort(key=lambda group: (group.oldest, group.cause_id))
     base = f"{root.rstrip('/')}/c/{company.code}"
     return {
         "kind": "digest",
@@ -147,24 +147,24 @@ def told(
         "period": period.astimezone(zone).isoformat(),
         "summary": f"{plural(digest.records, 'record')} on hold, {money}",
         "records": digest.records,
-        "oldest": min(one.oldest for one in groups).astimezone(zone).isoformat(),
-        "groups": [_line(one, books, zone, now, base) for one in listed],
+        "oldest": min(group.oldest for group in groups).astimezone(zone).isoformat(),
+        "groups": [_line(group, books, zone, now, base) for group in listed],
         "more": len(groups) - len(listed),
         "link": f"{base}/holding",
     }
 
 
-def _line(one: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> dict[str, Any]:
-    days = max(0, (now - one.oldest).days)
+def _line(group: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> dict[str, Any]:
+    days = max(0, (now - group.oldest).days)
     return {
-        "cause": one.label or one.error_class.replace("_", " "),
-        "class": one.error_class,
-        "owner": one.owner,
-        "records": one.records,
-        "money": sums(one.money, books),
-        "oldest": one.oldest.astimezone(zone).isoformat(),
+        "cause": group.label or group.error_class.replace("_", " "),
+        "class": group.error_class,
+        "owner": group.owner,
+        "records": group.records,
+        "money": sums(group.money, books),
+        "oldest": group.oldest.astimezone(zone).isoformat(),
         "waits": plural(days, "day") if days else "less than a day",
-        "link": f"{base}/holding?view=all&open={one.cause_id}#group_{one.cause_id}",
+        "link": f"{base}/holding?view=all&open={group.cause_id}#group_{group.cause_id}",
     }
 
 
@@ -179,12 +179,12 @@ def as_text(body: Mapping[str, Any]) -> str:
     if body["kind"] != "digest":
         return str(body["text"])
     lines = [f"{body['company']['name']}: {body['summary']}.", ""]
-    for one in body["groups"]:
+    for group in body["groups"]:
         lines += [
-            insert_titles(one["cause"]),
-            f"  {plural(one['records'], 'record')}, {one['money']}",
-            f"  The oldest waits {one['waits']}. Next step: {one['owner']}.",
-            f"  {one['link']}",
+            insert_titles(group["cause"]),
+            f"  {plural(group['records'], 'record')}, {group['money']}",
+            f"  The oldest waits {group['waits']}. Next step: {group['owner']}.",
+            f"  {group['link']}",
             "",
         ]
     if body["more"]:

@@ -245,22 +245,22 @@ class Packet:
 
     def as_json(self) -> dict[str, Any]:
         """Return the packet as an object; equal packets are equal objects."""
-        found = asdict(self)
-        return {**found, "what_changed_recently": list(self.what_changed_recently)}
+        fields = asdict(self)
+        return {**fields, "what_changed_recently": list(self.what_changed_recently)}
 
 
 def make(
     session: Session,
     actor: Actor,
     record_id: int,
-    made: Packet,
+    draft: Packet,
     *,
     personal: bool,
     now: datetime,
     op: str | None,
 ) -> Made | Refusal:
     """Keep a packet about a record of the actor's company; a second click gets the first one."""
-    body = made.as_json()
+    body = draft.as_json()
 
     def act() -> Made | Refusal:
         refusal = may(actor, ACT) or (may(actor, "record.pii") if personal else None)
@@ -284,8 +284,16 @@ def make(
         _tell(session, actor, row, "escalation.made", say, now, {"sha256": row.sha256}, op)
         return Made(row.id)
 
-    asked = ("escalate", record_id, {**body, "made_at": ""}, personal)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=lambda kept: Made(**kept))
+    request = ("escalate", record_id, {**body, "made_at": ""}, personal)
+    return once(
+        session,
+        actor,
+        op,
+        asked=request,
+        now=now,
+        act=act,
+        read=lambda stored_result: Made(**stored_result),
+    )
 
 
 def _unknown() -> Refusal:
@@ -321,10 +329,10 @@ def _tell(
 
 def one(session: Session, company_id: int, escalation_id: int) -> Kept | None:
     """Return a packet of the company, or None."""
-    found = session.execute(
+    rows = session.execute(
         _kept().where(Escalation.id == escalation_id, Escalation.company_id == company_id)
     )
-    return KEPT.first(found)
+    return KEPT.first(rows)
 
 
 def _kept() -> Any:
@@ -360,13 +368,13 @@ def sent(
         return Refusal("escalation.sent", words, "Make another packet to escalate it again.")
     row.sent_to, row.ticket, row.sent_at, row.sent_by_id = to, ticket or None, now, actor.person_id
     session.flush()
-    kept = one(session, row.company_id, row.id)
-    if kept is None:
+    stored_packet = one(session, row.company_id, row.id)
+    if stored_packet is None:
         return _unknown()
-    beside = f", ticket {ticket}" if ticket else ""
-    say = f"{actor.name} escalated {kept.number} to {to}{beside}."
+    ticket_text = f", ticket {ticket}" if ticket else ""
+    say = f"{actor.name} escalated {stored_packet.number} to {to}{ticket_text}."
     _tell(session, actor, row, "escalation.sent", say, now, {"to": to, "ticket": ticket}, None)
-    return kept
+    return stored_packet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,10 +407,12 @@ def missing(typed: Typed) -> Mapping[str, str]:
         "expected_result": "The expected result is missing. Say what should have happened.",
     }
     long = f"At most {LONGEST_ANSWER:,} characters fit here."
-    given = {name: str(getattr(typed, name)).strip() for name in TYPED}
-    found = {name: words for name, words in blank.items() if not given[name]}
-    texts = {**given, "also_changed": typed.also_changed}
-    return found | {name: long for name, text in texts.items() if len(text) > LONGEST_ANSWER}
+    answers = {name: str(getattr(typed, name)).strip() for name in TYPED}
+    missing_answers = {name: words for name, words in blank.items() if not answers[name]}
+    texts = {**answers, "also_changed": typed.also_changed}
+    return missing_answers | {
+        name: long for name, text in texts.items() if len(text) > LONGEST_ANSWER
+    }
 
 
 def unknown_number(typed: Typed, failure: Failure) -> Refusal | None:
@@ -436,16 +446,16 @@ def packet(
     redact: Redact,
 ) -> Packet:
     """Return the packet, filled from the failure and the person's words, without secrets."""
-    told = typed.exact_message.strip()
+    message = typed.exact_message.strip()
     recorded = failure.message.strip()
-    if recorded and _plain(told) != _plain(recorded):
-        told = f"{told} (recorded: {recorded})"
+    if recorded and _plain(message) != _plain(recorded):
+        message = f"{message} (recorded: {recorded})"
     return Packet(
         connector=_connector(failure),
         record_number=typed.record_number.strip(),
         sync_run=run_words(failure, words),
         status=words.status,
-        exact_message=redact(told),
+        exact_message=redact(message),
         retry_count=retry_words(failure, words),
         expected_result=redact(typed.expected_result.strip()),
         what_changed_recently=_changed(changes, typed, words, redact),
@@ -464,31 +474,35 @@ def _plain(text: str) -> str:
 
 
 def _connector(failure: Failure) -> str:
-    known = failure.target_connector
-    other = f" ({known})" if known and known != failure.connector else ""
+    target_connector = failure.target_connector
+    other = (
+        f" ({target_connector})"
+        if target_connector and target_connector != failure.connector
+        else ""
+    )
     return f"{failure.connector}{other}"
 
 
 def _changed(
     changes: Collection[Change], typed: Typed, words: Words, redact: Redact
 ) -> tuple[str, ...]:
-    told = [
-        f"{words.moment(one.at)}, {one.by}: {redact(one.say)}"
-        for one in changes
-        if one.key not in typed.left_out
+    change_lines = [
+        f"{words.moment(change.at)}, {change.by}: {redact(change.say)}"
+        for change in changes
+        if change.key not in typed.left_out
     ]
     if also := typed.also_changed.strip():
-        told.append(redact(also))
-    return tuple(told) or (NO_CHANGE_CHOSEN if changes else NO_CHANGE,)
+        change_lines.append(redact(also))
+    return tuple(change_lines) or (NO_CHANGE_CHOSEN if changes else NO_CHANGE,)
 
 
-def as_text(made: Mapping[str, Any]) -> str:
-    """Return a packet as plain lines for a mail or chat; `made` is its JSON."""
+def as_text(packet_body: Mapping[str, Any]) -> str:
+    """Return a packet as plain lines for a mail or chat; `packet_body` is its JSON."""
     lines = []
     for name, label in LABELS.items():
-        value = made.get(name, NOT_RECORDED)
+        value = packet_body.get(name, NOT_RECORDED)
         if isinstance(value, list):
-            lines += [f"{label}:", *(f"  - {one}" for one in value)]
+            lines += [f"{label}:", *(f"  - {item}" for item in value)]
         else:
             lines.append(f"{label}: {value}")
     return "\n".join(lines) + "\n"
@@ -591,18 +605,18 @@ def _load_versions(
     ]
 
 
-def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
-    listed = sorted(found, key=lambda change: (change.at, change.key), reverse=True)[:MOST]
+def _newest(changes: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
+    listed = sorted(changes, key=lambda change: (change.at, change.key), reverse=True)[:MOST]
     return tuple(
         Change(
-            one.key,
-            one.kind,
-            one.at,
-            one.by,
-            one.say,
-            failed_at - one.at if one.at <= failed_at else None,
+            change.key,
+            change.kind,
+            change.at,
+            change.by,
+            change.say,
+            failed_at - change.at if change.at <= failed_at else None,
         )
-        for one in listed
+        for change in listed
     )
 
 
@@ -623,8 +637,8 @@ def secrets_of(session: Session, company_id: int, keys: Keys) -> frozenset[str]:
         .join(ConnectionKey, ConnectionKey.connection_id == Connection.id)
         .where(Connection.company_id == company_id)
     )
-    found = [keys.decrypt(key.secret, row=bound(connection, key.no)) for connection, key in rows]
-    return frozenset(text for text in found if not isinstance(text, Refusal))
+    secrets = [keys.decrypt(key.secret, row=bound(connection, key.no)) for connection, key in rows]
+    return frozenset(text for text in secrets if not isinstance(text, Refusal))
 
 
 def redacting(secrets: Collection[str], *, tax_numbers: bool, keep: Collection[str] = ()) -> Redact:
@@ -633,30 +647,35 @@ def redacting(secrets: Collection[str], *, tax_numbers: bool, keep: Collection[s
     It removes these secrets and everything that looks like one. `tax_numbers` allows tax numbers;
     the texts of `keep`, such as the record's own number, stay.
     """
-    known = sorted((one for one in secrets if len(one) >= _SHORTEST), key=len, reverse=True)
-    kept = frozenset(keep)
+    long_secrets = sorted(
+        (secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True
+    )
+    kept_texts = frozenset(keep)
 
     def redact(text: str) -> str:
-        for one in known:
-            text = text.replace(one, REMOVED)
+        for secret in long_secrets:
+            text = text.replace(secret, REMOVED)
         text = _NAMED.sub(rf"\g<name>\g<between>{REMOVED}", text)
         text = _BEARER.sub(rf"\1 {REMOVED}", text)
         text = _IN_ADDRESS.sub(rf"\1{REMOVED}@", text)
         for pattern in (_JWT, _MARKED):
             text = pattern.sub(REMOVED, text)
         text = _LONG.sub(
-            lambda found: _unless(found[0], kept, REMOVED, found=_random(found[0])), text
+            lambda match_: _unless(match_[0], kept_texts, REMOVED, is_secret=_random(match_[0])),
+            text,
         )
         if tax_numbers:
             return text
         text = _SERVICE_TAX.sub(TAX_NUMBER, text)
-        return _TAX.sub(lambda one: _unless(one[0], kept, TAX_NUMBER, found=True), text)
+        return _TAX.sub(
+            lambda match_: _unless(match_[0], kept_texts, TAX_NUMBER, is_secret=True), text
+        )
 
     return redact
 
 
-def _unless(text: str, kept: Collection[str], mark: str, *, found: bool) -> str:
-    return mark if found and text not in kept else text
+def _unless(text: str, kept_texts: Collection[str], mark: str, *, is_secret: bool) -> str:
+    return mark if is_secret and text not in kept_texts else text
 
 
 def _random(text: str) -> bool:

@@ -99,20 +99,20 @@ class Failure:
 
 def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
     """Return a record's failure; of a record without one, its present state."""
-    found = _load_record(session, company_id, record_id)
-    if found is None:
+    record_row = _load_record(session, company_id, record_id)
+    if record_row is None:
         return None
-    record, source, version, body = found
+    record, source, version, body = record_row
     posting, target, connector = _load_document(session, record_id)
     posting_id = posting.id if posting else 0
     hold = _load_hold(session, record_id, posting_id)
     tries, last_try = _count_sent(session, posting_id)
     attempt = _led_to(hold, _load_failed_attempts(session, posting_id))
     run = _load_run(session, posting_id)
-    told = attempt.error if attempt and attempt.error else ""
-    shown = hold.message if hold else ""
-    same, money = _same(session, hold) if hold else (0, {})
-    moments = [attempt.at] if attempt and told else [hold.opened_at] if hold else []
+    attempt_error = attempt.error if attempt and attempt.error else ""
+    hold_message = hold.message if hold else ""
+    same_failures, money = _same(session, hold) if hold else (0, {})
+    moments = [attempt.at] if attempt and attempt_error else [hold.opened_at] if hold else []
     return Failure(
         record_id=record.id,
         number=record.number,
@@ -125,8 +125,8 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
         document_number=posting.number if posting else "",
         record_state=record.state,
         posting_state=posting.state if posting else None,
-        message=told or shown or (posting.reason if posting else ""),
-        visible=shown or told,
+        message=attempt_error or hold_message or (posting.reason if posting else ""),
+        visible=hold_message or attempt_error,
         error_class=hold.error_class if hold else None,
         hold_id=hold.id if hold else None,
         tries=tries,
@@ -136,7 +136,7 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
         place=_place(body or {}),
         failed_at=max(moments, default=now),
         version=version,
-        same=same,
+        same=same_failures,
         same_money=money,
     )
 
@@ -158,14 +158,14 @@ def _load_document(session: Session, record_id: int) -> tuple[Posting | None, st
 
     Its target and connector come along.
     """
-    found = session.execute(
+    result = session.execute(
         select(Posting, Connection.name, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
         .order_by(Posting.id.desc()),
         execution_options=KEPT,
     )
-    rows = found.all()
+    rows = result.all()
     if not rows:
         return None, "", ""
     for state in WORST_FIRST:
@@ -209,7 +209,7 @@ def _led_to(hold: Hold | None, attempts: Sequence[Attempt]) -> Attempt | None:
         return attempts[0] if attempts else None
     if hold.code not in PUSH_CODES or hold.code in OF_READING:
         return None
-    return next((one for one in attempts if one.at <= hold.opened_at), None)
+    return next((attempt for attempt in attempts if attempt.at <= hold.opened_at), None)
 
 
 def _count_sent(session: Session, posting_id: int) -> tuple[int, datetime | None]:
@@ -224,17 +224,19 @@ def _count_sent(session: Session, posting_id: int) -> tuple[int, datetime | None
 def _load_run(session: Session, posting_id: int) -> Run | None:
     """Return the last run that sent a posting."""
     query = _of_posting(posting_id, Run).join(Run, Run.id == Request.run_id)
-    found: Run | None = session.scalars(
+    last_run: Run | None = session.scalars(
         query.order_by(Run.id.desc()).limit(1), execution_options=KEPT
     ).first()
-    return found
+    return last_run
 
 
 def _load_hold(session: Session, record_id: int, posting_id: int) -> Hold | None:
     """Return the open hold of this document, or else any of the record."""
     query = select(Hold).where(Hold.record_id == record_id, HOLD_OPEN).order_by(Hold.id)
     holds = list(session.scalars(query, execution_options=KEPT))
-    return next((one for one in holds if one.posting_id == posting_id), holds[0] if holds else None)
+    return next(
+        (hold for hold in holds if hold.posting_id == posting_id), holds[0] if holds else None
+    )
 
 
 def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
@@ -255,6 +257,6 @@ def _place(body: Mapping[str, Any]) -> str:
     if head:
         return head
     lines = body.get("lines")
-    rows = [one for one in lines if isinstance(one, Mapping)] if isinstance(lines, list) else []
-    found = {str(row[name]) for row in rows for name in PLACES if row.get(name)}
-    return ", ".join(sorted(found)[:5])
+    rows = [row for row in lines if isinstance(row, Mapping)] if isinstance(lines, list) else []
+    place_names = {str(row[name]) for row in rows for name in PLACES if row.get(name)}
+    return ", ".join(sorted(place_names)[:5])

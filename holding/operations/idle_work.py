@@ -165,8 +165,8 @@ class IdleWork:
             _counted(self.documents, "document", "to be sent"),
             _counted(self.runs, "daily run", "to start"),
         ]
-        told = ", ".join(part for part in parts if part)
-        return f"{told[0].upper()}{told[1:]}." if told else "Nothing is due now."
+        sentence = ", ".join(part for part in parts if part)
+        return f"{sentence[0].upper()}{sentence[1:]}." if sentence else "Nothing is due now."
 
     @property
     def told(self) -> Mapping[str, object]:
@@ -182,28 +182,34 @@ class IdleWork:
         }
 
 
-def _counted(count: int, one: str, what: str) -> str:
+def _counted(count: int, noun: str, what: str) -> str:
     if not count:
         return ""
-    told = f"more than {plural(MOST, one)}" if count > MOST else plural(count, one)
-    return f"{told} {'waits' if count == 1 else 'wait'} {what}"
+    waiting = f"more than {plural(MOST, noun)}" if count > MOST else plural(count, noun)
+    return f"{waiting} {'waits' if count == 1 else 'wait'} {what}"
 
 
 def idle_work(
-    session: Session, now: datetime, company_id: int | None = None, *, found: Workers | None = None
+    session: Session,
+    now: datetime,
+    company_id: int | None = None,
+    *,
+    counted_workers: Workers | None = None,
 ) -> IdleWork | None:
     """Return what waits for a worker, in one company or all; None while a worker runs.
 
-    `found`: the workers, if already loaded.
+    `counted_workers` saves counting them again.
     """
-    workers = found or processes.count_workers(session, now)
+    workers = counted_workers or processes.count_workers(session, now)
     if workers.running:
         return None
     row = session.execute(
         _OF_ALL if company_id is None else _OF_ONE, {"now": now, "company": company_id}
     ).one()
-    gone = seconds_since(workers.seen_at, now) if workers.seen_at else 0.0
-    return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
+    silent_seconds = seconds_since(workers.seen_at, now) if workers.seen_at else 0.0
+    return IdleWork(
+        workers.seen_at, int(silent_seconds) // 60, row.records, row.documents, row.runs
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +239,8 @@ class LongWait:
             waiting = plural(self.count, "item waits", "items wait")
             return f"{waiting} for a worker, the oldest for {long}."
         if self.part is Part.SOURCE:
-            told = plural(self.count, "change")
-            return f"{told} arrived late in the last hour, the latest {long} after it was made."
+            changes = plural(self.count, "change")
+            return f"{changes} arrived late in the last hour, the latest {long} after it was made."
         documents = plural(self.count, "document waits", "documents wait")
         if self.part is Part.TARGET:
             return f"{documents} for its answer, the oldest for {long}."
@@ -250,14 +256,15 @@ def load_waits(session: Session, company_id: int, now: datetime) -> Waited:
     """Return a company's work that has waited longer than ten minutes."""
     values = limits.moments(now) | limits.months(session, now)
     values |= {_MINE.key: company_id, _LATE.key: now - LONG}
-    found: dict[tuple[Part, str], tuple[int, datetime]] = {}
+    waits_by_place: dict[tuple[Part, str], tuple[int, datetime]] = {}
     for part, name, count, since in session.execute(_waiting(), values, execution_options=KEPT):
         if count:
             place = (Part(part), name)
-            before = found.get(place, (0, since))
-            found[place] = (before[0] + count, min(before[1], since))
+            before = waits_by_place.get(place, (0, since))
+            waits_by_place[place] = (before[0] + count, min(before[1], since))
     return {
-        place: (count, max(timedelta(), now - since)) for place, (count, since) in found.items()
+        place: (count, max(timedelta(), now - since))
+        for place, (count, since) in waits_by_place.items()
     }
 
 
@@ -284,14 +291,16 @@ def _parts() -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
     yield Part.QUOTA, _over_quota()
 
 
-def _records(whose: SQLColumnExpression[int], waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
+def _records(
+    company_column: SQLColumnExpression[int], waits: ColumnElement[bool]
+) -> Select[Any, Any, Any]:
     """Return records to check: due and not leased, or with an expired lease."""
     since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
         .select_from(Record)
-        .join(Company, Company.id == whose)
-        .where(whose == _MINE, Company.ruleset_version_id.is_not(None), waits)
+        .join(Company, Company.id == company_column)
+        .where(company_column == _MINE, Company.ruleset_version_id.is_not(None), waits)
     )
 
 
@@ -391,33 +400,33 @@ def long_waits(waited: Waited, late: Late) -> tuple[LongWait, ...]:
 
     The result is empty while everything works.
     """
-    found = {**waited, **{(Part.SOURCE, name): one for name, one in late.items()}}
+    waits = {**waited, **{(Part.SOURCE, name): wait for name, wait in late.items()}}
     order = list(Part)
     return tuple(
         LongWait(part, name, count, int(length.total_seconds()) // 60)
         for (part, name), (count, length) in sorted(
-            found.items(), key=lambda one: (order.index(one[0][0]), one[0][1])
+            waits.items(), key=lambda entry: (order.index(entry[0][0]), entry[0][1])
         )
     )
 
 
 def _due_or_left(
-    found: Select[Any], table: type[Record | Posting], owner: Any, *, of_one: bool
+    query: Select[Any], table: type[Record | Posting], owner: Any, *, of_one: bool
 ) -> tuple[Select[Any], ...]:
     """Return the selects of due rows and of rows with an expired lease.
 
     They are separate, because SQLite would scan the company for one combined condition.
     """
-    due = found.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
-    left = found.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
+    due = query.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
+    expired = query.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
     if not of_one:
-        return due, left
-    return due.where(owner == _COMPANY), left.where(table.company_id + 0 == _COMPANY)
+        return due, expired
+    return due.where(owner == _COMPANY), expired.where(table.company_id + 0 == _COMPANY)
 
 
-def _count(*found: Select[Any]) -> ScalarSelect[int]:
+def _count(*queries: Select[Any]) -> ScalarSelect[int]:
     """Return the count of rows, limited to one above the highest count that is shown."""
-    some = [one.limit(MOST + 1).subquery().select() for one in found]
+    some = [query.limit(MOST + 1).subquery().select() for query in queries]
     return select(func.count()).select_from(union_all(*some).subquery()).scalar_subquery()
 
 

@@ -116,8 +116,8 @@ def posted_is_there(look: Look) -> Iterator[Breach]:
         if posting.state not in THERE:
             continue
         push = look.journal.pushes.get(posting.posted_push_id or posting.push_id or 0)
-        seen = look.journal.attempts.get(push.id, frozenset()) if push else frozenset()
-        if push is None or push.state != PushState.ACCEPTED or not seen & PROOFS:
+        attempt_states = look.journal.attempts.get(push.id, frozenset()) if push else frozenset()
+        if push is None or push.state != PushState.ACCEPTED or not attempt_states & PROOFS:
             say = f"{posting.number} is posted, but no answer of the target says so."
             yield Breach("I2", say, (posting.record_id,))
     if look.lines is not None:
@@ -157,8 +157,8 @@ def effects_were_meant(look: Look) -> Iterator[Breach]:
         if push.id not in look.journal.calls and not _only_seen(look, push):
             say = f"{push.number}: its push no. {push.no} has no call."
             yield Breach("I3", say, (push.record_id,))
-    ours = [line for line in look.lines or () if not line.by_hand]
-    for line, push_behind in zip(ours, look.journal.behind(ours), strict=True):
+    our_lines = [line for line in look.lines or () if not line.by_hand]
+    for line, push_behind in zip(our_lines, look.journal.behind(our_lines), strict=True):
         if push_behind is None:
             yield Breach("I3", f"{line.number} stands in the target and we never meant to send it.")
 
@@ -180,8 +180,8 @@ def _only_seen(look: Look, push: Sent) -> bool:
 
     A refused look-up counts, too.
     """
-    seen = look.journal.attempts.get(push.id, frozenset())
-    return bool(seen) and seen <= LOOKED
+    attempt_states = look.journal.attempts.get(push.id, frozenset())
+    return bool(attempt_states) and attempt_states <= LOOKED
 
 
 def no_effect_twice(look: Look) -> Iterator[Breach]:
@@ -197,17 +197,19 @@ def no_effect_twice(look: Look) -> Iterator[Breach]:
             say = f"{posting.number} was created {count} times."
             yield Breach("I4", say, (posting.record_id,))
     yield from _twice_in_ledger(look)
-    there = _refused_twice(look.session)
-    for table, wanted in ONE_EFFECT.items():
-        for gone in sorted(wanted - there):
+    existing_names = _refused_twice(look.session)
+    for table, required_names in ONE_EFFECT.items():
+        for missing_name in sorted(required_names - existing_names):
             name = table.__tablename__
-            yield Breach("I4", f"The database lacks {gone}, so it would take a second {name}.")
+            yield Breach(
+                "I4", f"The database lacks {missing_name}, so it would take a second {name}."
+            )
 
 
 def _twice_in_ledger(look: Look) -> Iterator[Breach]:
-    ours = [line for line in look.lines or () if line.action == "create" and not line.by_hand]
+    our_lines = [line for line in look.lines or () if line.action == "create" and not line.by_hand]
     meant: dict[int, list[str]] = defaultdict(list)
-    for line, push in zip(ours, look.journal.behind(ours), strict=True):
+    for line, push in zip(our_lines, look.journal.behind(our_lines), strict=True):
         if push is not None:
             meant[push.posting_id].append(line.number)
     for posting_id, numbers in meant.items():
@@ -221,8 +223,8 @@ def _refused_twice(session: Session) -> set[str]:
     if session.get_bind().dialect.name == "postgresql":
         query = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'"
         return set(session.scalars(text(query)))
-    told = session.scalars(text("SELECT sql FROM sqlite_master WHERE sql LIKE '%UNIQUE%'"))
-    return {"".join(either) for one in told for either in _UNIQUE.findall(one)}
+    definitions = session.scalars(text("SELECT sql FROM sqlite_master WHERE sql LIKE '%UNIQUE%'"))
+    return {"".join(either) for definition in definitions for either in _UNIQUE.findall(definition)}
 
 
 def versions_increase(look: Look) -> Iterator[Breach]:
@@ -282,8 +284,8 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
     duties = select(Singleton).where(Singleton.until > far, ~leases.is_count())
     for duty in look.session.scalars(duties):
         yield Breach("I7", f"{duty.owner} has the duty {duty.name} until {duty.until:%Y-%m-%d}.")
-    for left in (_left_records(look), _left_postings(look)):
-        for row in look.session.execute(left):
+    for left_query in (_left_records(look), _left_postings(look)):
+        for row in look.session.execute(left_query):
             say = f"{row.number} is {row.state}, and neither a due time nor a worker will come back"
             yield Breach("I7", f"{say} to it.", (row.record_id,))
     for row in look.session.execute(_changed_postings(look)):
@@ -435,7 +437,7 @@ def holds_have_owner(look: Look) -> Iterator[Breach]:
 
 def _wrong_states(look: Look) -> Iterator[Breach]:
     """Yield records whose state does not follow from their postings and open holds."""
-    held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
+    is_held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
     query = (
         select(
             Record.id,
@@ -443,22 +445,24 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
             Record.state,
             Posting.state.label("posting_state"),
             Posting.reverses_id,
-            held.label("held"),
+            is_held.label("held"),
         )
         .outerjoin(Posting, Posting.record_id == Record.id)
         .where(Record.company_id == look.company_id, Record.state != RecordState.RECEIVED)
         .order_by(Record.id)
     )
-    found: dict[tuple[int, str, str], set[str]] = {}
+    states_by_record: dict[tuple[int, str, str], set[str]] = {}
     for row in look.session.execute(query):
-        states = found.setdefault((row.id, row.number, row.state), set())
+        states = states_by_record.setdefault((row.id, row.number, row.state), set())
         states |= (
             {counted_state(row.posting_state, row.reverses_id)} if row.posting_state else set()
         )
         states |= {"held"} if row.held else set()
-    for (record_id, number, state), states in found.items():
+    for (record_id, number, state), states in states_by_record.items():
         settled = state == RecordState.REFERENCE and not states
-        meant = next((one for one in RECORD_STATES if one in states), RecordState.WAITING)
+        meant = next(
+            (candidate for candidate in RECORD_STATES if candidate in states), RecordState.WAITING
+        )
         if state != meant and not settled:
             say = f"{number} is {state}, but what it became and what holds it make it {meant}."
             yield Breach("I8", say, (record_id,))
@@ -477,23 +481,23 @@ def _wrong_counts(look: Look) -> Iterator[Breach]:
         .outerjoin(counted, counted.c.cause_id == Cause.id)
         .where(Cause.company_id == look.company_id, Cause.records != live)
     )
-    for label, told, true in look.session.execute(query):
-        yield Breach("I8", f"“{label}” counts {told} records; {true} are held by it.")
+    for label, stored_count, true in look.session.execute(query):
+        yield Breach("I8", f"“{label}” counts {stored_count} records; {true} are held by it.")
 
 
 def wrong_tally(look: Look) -> Iterator[Breach]:
     """Yield differences between tally and holds; marked rows may differ until they are folded."""
     rows = look.session.execute(folding.WAITING.where(Hold.company_id == look.company_id))
     true = folding.count_with_owners(rows)
-    kept, sums = _kept(look)
+    tallied, sums = _kept(look)
     marked = set(
         look.session.scalars(
             select(TallyMark.record_id).where(TallyMark.company_id == look.company_id)
         )
     )
-    for part in sorted({*true, *kept}):
+    for part in sorted({*true, *tallied}):
         _, record_id, cause_id = part
-        if record_id not in marked and true.get(part) != kept.get(part):
+        if record_id not in marked and true.get(part) != tallied.get(part):
             of = f"cause {cause_id % FINE}" if cause_id > 0 else "all its holds"
             of = "an owner's holds" if cause_id < 0 else of
             yield Breach("I8", f"The tally of {of} is not what is open now.", (record_id,))
@@ -514,16 +518,16 @@ def _kept(look: Look) -> tuple[dict[Part, Counted], dict[int, list[int]]]:
         .join(HoldTally, HoldTally.id == TalliedRecord.tally_id)
         .where(TalliedRecord.company_id == look.company_id)
     )
-    kept: dict[Part, Counted] = {}
+    tallied: dict[Part, Counted] = {}
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for row in look.session.execute(query):
         part = look.company_id, row.record_id, row.cause_id
-        kept[part] = Counted(row.shape, row.currency, row.minor)
-        found = sums[row.tally_id]
-        found[0] += 1
-        found[1] += row.minor or 0
-        found[2] += row.minor is None
-    return kept, sums
+        tallied[part] = Counted(row.shape, row.currency, row.minor)
+        row_sums = sums[row.tally_id]
+        row_sums[0] += 1
+        row_sums[1] += row.minor or 0
+        row_sums[2] += row.minor is None
+    return tallied, sums
 
 
 def _wrong_sums(look: Look, sums: dict[int, list[int]]) -> Iterator[Breach]:
@@ -542,24 +546,27 @@ def sums_agree(look: Look) -> Iterator[Breach]:
     """Yield breaches of I14: amounts and taxes here that differ from the target's, to the sen."""
     if look.lines is None:
         return
-    told = {line.number: line for line in look.lines if line.total is not None}
+    lines_by_number = {line.number: line for line in look.lines if line.total is not None}
     off: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     records: dict[str, list[int]] = defaultdict(list)
     for record_id, number, amount, currency in _posted(look):
-        line = told.get(number)
-        there = to_minor(Decimal(line.total or 0), line.currency or currency) if line else 0
-        if there != amount:
-            off[currency].append((number, amount, there))
+        line = lines_by_number.get(number)
+        target_minor = to_minor(Decimal(line.total or 0), line.currency or currency) if line else 0
+        if target_minor != amount:
+            off[currency].append((number, amount, target_minor))
             records[currency].append(record_id)
-    for currency, found in sorted(off.items()):
-        ours, theirs = sum(one[1] for one in found), sum(one[2] for one in found)
+    for currency, amount_rows in sorted(off.items()):
+        our_sum, target_sum = (
+            sum(amount_row[1] for amount_row in amount_rows),
+            sum(amount_row[2] for amount_row in amount_rows),
+        )
         say = (
-            f"{currency}: where they differ, our amounts make {_shown(ours, currency)}, those in "
-            f"the target {_shown(theirs, currency)}: "
+            f"{currency}: where they differ, our amounts make {_shown(our_sum, currency)}, those "
+            f"in the target {_shown(target_sum, currency)}: "
         )
         first = (
-            f"{number} {_shown(here, currency)}, there {_shown(there, currency)}"
-            for number, here, there in found[:MOST_NAMED]
+            f"{number} {_shown(our_minor, currency)}, there {_shown(their_minor, currency)}"
+            for number, our_minor, their_minor in amount_rows[:MOST_NAMED]
         )
         yield Breach("I14", f"{say}{'; '.join(first)}.", tuple(records[currency]))
 
@@ -574,9 +581,9 @@ def _posted(look: Look) -> Iterator[tuple[int, str, int, str]]:
         .join(Posting, Posting.posted_push_id == Push.id)
         .where(Posting.company_id == look.company_id, Posting.state == PostingState.POSTED)
     )
-    for record_id, number, content, kept in look.session.execute(query):
+    for record_id, number, content, kept_amounts in look.session.execute(query):
         document = revive(Document, content)
-        yield record_id, number, book_amount(document, kept), document.currency
+        yield record_id, number, book_amount(document, kept_amounts), document.currency
 
 
 def _shown(minor: int, currency: str) -> str:
@@ -609,21 +616,23 @@ def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
     )
     failed = _failed(look)
     pairs = [
-        (one, other)
-        for one, other in pairwise(look.session.execute(query).all())
-        if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
+        (earlier, other)
+        for earlier, other in pairwise(look.session.execute(query).all())
+        if earlier.posting_id == other.posting_id
+        and earlier.id in failed
+        and _same_again(earlier, other)
     ]
-    acted = _acted(look, {one.record_id for one, _ in pairs})
-    posting_ids = {one.posting_id for one, _ in pairs}
+    acted = _acted(look, {earlier.record_id for earlier, _ in pairs})
+    posting_ids = {earlier.posting_id for earlier, _ in pairs}
     moved, held_since = _causes_moved(look, posting_ids), _other_causes_moved(look, posting_ids)
-    for one, other in pairs:
+    for earlier, other in pairs:
         is_explained = any(
-            look.before(one.made_at, at) and look.before(at, other.made_at)
-            for at in (*acted[one.record_id], *held_since[one.posting_id])
+            look.before(earlier.made_at, at) and look.before(at, other.made_at)
+            for at in (*acted[earlier.record_id], *held_since[earlier.posting_id])
         )
-        if not is_explained and one.posting_id not in moved:
-            say = f"{one.number} was refused and sent again, though nothing had changed since."
-            yield Breach("I15", say, (one.record_id,))
+        if not is_explained and earlier.posting_id not in moved:
+            say = f"{earlier.number} was refused and sent again, though nothing had changed since."
+            yield Breach("I15", say, (earlier.record_id,))
 
 
 def _failed(look: Look) -> set[int]:
@@ -635,24 +644,24 @@ def _failed(look: Look) -> set[int]:
     return {int(body.get("push") or 0) for body in look.session.scalars(query)}
 
 
-def _same_again(one: Any, other: Any) -> bool:
+def _same_again(earlier: Any, other: Any) -> bool:
     """Check whether no difference could concern this refusal."""
-    if (one.hash, one.version_id) != (other.hash, other.version_id):
+    if (earlier.hash, earlier.version_id) != (other.hash, other.version_id):
         return False
-    if one.error_class in RULES:
-        return bool(one.ruleset_version_id == other.ruleset_version_id)
+    if earlier.error_class in RULES:
+        return bool(earlier.ruleset_version_id == other.ruleset_version_id)
     return True
 
 
 def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
     """Return when people retried these records."""
-    found: dict[int, list[Any]] = defaultdict(list)
+    retries_by_record: dict[int, list[Any]] = defaultdict(list)
     query = select(Event.record_id, Event.at).where(
         bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
     )
     for record_id, at in look.session.execute(query) if ids else ():
-        found[record_id or 0].append(at)
-    return found
+        retries_by_record[record_id or 0].append(at)
+    return retries_by_record
 
 
 def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
@@ -728,13 +737,17 @@ def check(
     connections = session.scalars(
         select(Connection).where(Connection.company_id == company_id)
     ).all()
-    places = {str(one.settings.get("company_id", "")) for one in connections}
+    places = {str(connection.settings.get("company_id", "")) for connection in connections}
     lines = (
         None
         if ledger is None
         else journal_and_ledgers.of_company(journal_and_ledgers.read(ledger), places)
     )
-    secrets = [secret_of(session, one, keys) for one in connections if one.key_id] if keys else []
+    secrets = (
+        [secret_of(session, connection, keys) for connection in connections if connection.key_id]
+        if keys
+        else []
+    )
     look = Look(
         session=session,
         company_id=company_id,
@@ -743,12 +756,12 @@ def check(
         answer=timedelta(seconds=settings.answer_seconds),
         sweep=timedelta(seconds=settings.sweep_seconds),
         lines=lines,
-        secrets=tuple(one for key in secrets if isinstance(key, str) for one in _parts(key)),
+        secrets=tuple(part for key in secrets if isinstance(key, str) for part in _parts(key)),
         anchors=tuple(anchors),
     )
-    wanted = tuple(name for name in CHECKS if name in only)
-    breaches = tuple(breach for name in wanted for breach in CHECKS[name][1](look))
-    return Checked(wanted, breaches)
+    names = tuple(name for name in CHECKS if name in only)
+    breaches = tuple(breach for name in names for breach in CHECKS[name][1](look))
+    return Checked(names, breaches)
 
 
 def _parts(key: str) -> set[str]:

@@ -71,24 +71,26 @@ def _read(path: Path) -> Iterator[Line]:
             deleted[place] = line.get("id")
         elif effect in EFFECTS:
             # The document that was sent again stands there once: somebody had deleted the first.
-            if effect == "created" and (gone := deleted.pop(place, None)) is not None:
-                effects = [one for one in effects if one.get("id") != gone]
+            if effect == "created" and (deleted_id := deleted.pop(place, None)) is not None:
+                effects = [
+                    effect_line for effect_line in effects if effect_line.get("id") != deleted_id
+                ]
             effects.append(line)
     return map(_line, effects)
 
 
-def _line(told: Mapping[str, Any]) -> Line:
-    total = told.get("total")
+def _line(effect: Mapping[str, Any]) -> Line:
+    total = effect.get("total")
     return Line(
-        company=str(told.get("company", "")),
-        action=EFFECTS[str(told["effect"])],
-        number=str(told["number"]),
-        party=str(told.get("party", "")),
-        key=str(told.get("key") or ""),
-        sha256=str(told.get("body_sha256") or EMPTY),
+        company=str(effect.get("company", "")),
+        action=EFFECTS[str(effect["effect"])],
+        number=str(effect["number"]),
+        party=str(effect.get("party", "")),
+        key=str(effect.get("key") or ""),
+        sha256=str(effect.get("body_sha256") or EMPTY),
         total=None if total is None else str(total),
-        currency=str(told.get("currency") or ""),
-        by_hand=told.get("call") == "by_hand",
+        currency=str(effect.get("currency") or ""),
+        by_hand=effect.get("call") == "by_hand",
     )
 
 
@@ -137,18 +139,18 @@ class Journal:
         """Read the journal with three statements."""
         calls: dict[int, set[tuple[str, str]]] = defaultdict(set)
         attempts: dict[int, set[str]] = defaultdict(set)
-        given = {"company": company_id}
-        for row in session.execute(_CALLS, given):
+        parameters = {"company": company_id}
+        for row in session.execute(_CALLS, parameters):
             attempts[row.push_id].add(row.state)
             if row.kind == "push":
                 calls[row.push_id].add((row.key, row.sha256))
-        pushes = _SENT.each(session.execute(_PUSHES, given))
-        postings = _STANDS.each(session.execute(_POSTINGS, given))
+        pushes = _SENT.each(session.execute(_PUSHES, parameters))
+        postings = _STANDS.each(session.execute(_POSTINGS, parameters))
         return cls(
-            postings={one.id: one for one in postings},
-            pushes={one.id: one for one in pushes},
-            calls={key: frozenset(found) for key, found in calls.items()},
-            attempts={key: frozenset(found) for key, found in attempts.items()},
+            postings={posting.id: posting for posting in postings},
+            pushes={push.id: push for push in pushes},
+            calls={key: frozenset(push_calls) for key, push_calls in calls.items()},
+            attempts={key: frozenset(states) for key, states in attempts.items()},
         )
 
     def behind(self, lines: Sequence[Line]) -> list[Sent | None]:
@@ -243,6 +245,6 @@ class Look:
         """Spans that the clock went through twice, because it was set back."""
         return repeated_spans(self.session, self.company_id)
 
-    def before(self, one: datetime, other: datetime) -> bool:
+    def before(self, moment: datetime, other: datetime) -> bool:
         """Check whether this moment may be the earlier one."""
-        return one <= other or any(start <= other and one <= end for start, end in self.twice)
+        return moment <= other or any(start <= other and moment <= end for start, end in self.twice)

@@ -65,7 +65,7 @@ class seconds_between(FunctionElement[float]):  # noqa: N801 - it stands in a se
 
 @compiles(seconds_between)
 def _seconds_between(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
-    first, second = (compiler.process(one, **options) for one in element.clauses)
+    first, second = (compiler.process(clause, **options) for clause in element.clauses)
     if compiler.dialect.name == "sqlite":
         return f"round((julianday({second}) - julianday({first})) * 86400, 3)"
     return f"CAST(EXTRACT(EPOCH FROM ({second}) - ({first})) AS FLOAT)"
@@ -79,8 +79,8 @@ def measure_latency(session: Session, company_id: int, now: datetime) -> Latency
 
 def load_latencies(session: Session, company_id: int, now: datetime) -> list[float]:
     """Return each record's seconds until its last document was posted."""
-    told = session.scalar(_each(company_id), {_SINCE.key: now - WINDOW})
-    return [max(0.0, seconds) for (seconds,) in json.loads(told or "[]")]
+    packed_rows = session.scalar(_each(company_id), {_SINCE.key: now - WINDOW})
+    return [max(0.0, seconds) for (seconds,) in json.loads(packed_rows or "[]")]
 
 
 @lru_cache(maxsize=256)
@@ -103,7 +103,7 @@ def _each(company_id: int) -> Select[str]:
         Run.kind != AT_ONCE,
     )
     took = seconds_between(func.min(Version.at), func.max(Posting.posted_at)).label("took")
-    each = (
+    durations = (
         select(took)
         .select_from(Posting)
         .join(newest, newest.c.id == Posting.record_id)
@@ -113,7 +113,7 @@ def _each(company_id: int) -> Select[str]:
         .group_by(Posting.record_id)
         .subquery()
     )
-    return select(json_rows(each.c.took))
+    return select(json_rows(durations.c.took))
 
 
 def rank(ordered: Sequence[float], share: float) -> float | None:
@@ -144,60 +144,62 @@ class Figures:
 def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
     """Return each company's figures by id; beyond the first hundred summed as `_other`."""
     rows = session.execute(select(Company.id, Company.code, Company.currency).order_by(Company.id))
-    found = [of_company(session, row.id, row.code, row.currency, now) for row in rows.all()]
-    rest = [_together(found[MOST_FIGURES:])] if found[MOST_FIGURES:] else []
-    return (*found[:MOST_FIGURES], *rest)
+    figures = [of_company(session, row.id, row.code, row.currency, now) for row in rows.all()]
+    remaining = [_together(figures[MOST_FIGURES:])] if figures[MOST_FIGURES:] else []
+    return (*figures[:MOST_FIGURES], *remaining)
 
 
-def _together(found: Sequence[Figures]) -> Figures:
+def _together(company_figures: Sequence[Figures]) -> Figures:
     """Return the sum of several companies; their connections become one queue without a name."""
     parts: dict[str, Queue] = {}
-    for one in (queue for each in found for queue in each.queues):
-        before = parts.get(one.part)
-        parts[one.part] = replace(one, connection="") if before is None else _sum(before, one)
-    targets = [target for each in found for target in each.targets]
-    opened = [each.oldest_at for each in found if each.oldest_at is not None]
-    read = [one.read_at for one in targets if one.read_at is not None]
-    whole = TargetFigures(
+    for company_queue in (queue for figures in company_figures for queue in figures.queues):
+        before = parts.get(company_queue.part)
+        parts[company_queue.part] = (
+            replace(company_queue, connection="") if before is None else _sum(before, company_queue)
+        )
+    targets = [target for figures in company_figures for target in figures.targets]
+    opened = [figures.oldest_at for figures in company_figures if figures.oldest_at is not None]
+    read = [target.read_at for target in targets if target.read_at is not None]
+    total = TargetFigures(
         connection="",
         quota_limit=None,
         quota_used=0,
-        sent=sum(one.sent for one in targets),
-        failed=sum(one.failed for one in targets),
+        sent=sum(target.sent for target in targets),
+        failed=sum(target.failed for target in targets),
         read_at=min(read, default=None),
     )
     return Figures(
         company=REST,
         queues=tuple(parts.values()),
-        held=sum(each.held for each in found),
-        money=added(each.money for each in found),
+        held=sum(figures.held for figures in company_figures),
+        money=added(figures.money for figures in company_figures),
         oldest_at=min(opened, default=None),
-        targets=(whole,) if targets else (),
-        seconds=tuple(sorted(second for each in found for second in each.seconds)),
-        rates=_added(each.rates for each in found),
-        stuck=sum(each.stuck for each in found),
+        targets=(total,) if targets else (),
+        seconds=tuple(sorted(second for figures in company_figures for second in figures.seconds)),
+        rates=_added(figures.rates for figures in company_figures),
+        stuck=sum(figures.stuck for figures in company_figures),
     )
 
 
-def _sum(one: Queue, other: Queue) -> Queue:
-    oldest = [moment for moment in (one.oldest_at, other.oldest_at) if moment is not None]
+def _sum(queue: Queue, other: Queue) -> Queue:
+    oldest = [moment for moment in (queue.oldest_at, other.oldest_at) if moment is not None]
     return Queue(
-        part=one.part,
+        part=queue.part,
         connection="",
-        due=one.due + other.due,
-        in_hand=one.in_hand + other.in_hand,
+        due=queue.due + other.due,
+        in_hand=queue.in_hand + other.in_hand,
         oldest_at=min(oldest, default=None),
-        ages=tuple(a + b for a, b in zip(one.ages, other.ages, strict=True)),
+        ages=tuple(a + b for a, b in zip(queue.ages, other.ages, strict=True)),
     )
 
 
-def _added(each: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
+def _added(company_rates: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
     """Return the rates of several companies by part alone."""
-    found: dict[Place, float] = {}
-    for rates in each:
+    summed_rates: dict[Place, float] = {}
+    for rates in company_rates:
         for (part, _), rate in rates.items():
-            found[part, ""] = found.get((part, ""), 0.0) + rate
-    return found
+            summed_rates[part, ""] = summed_rates.get((part, ""), 0.0) + rate
+    return summed_rates
 
 
 def of_company(
@@ -216,6 +218,6 @@ def of_company(
         oldest_at=oldest.opened_at if oldest else None,
         targets=target_figures(session, company_id, now),
         seconds=tuple(sorted(load_latencies(session, company_id, now))),
-        rates={place: one.a_second for place, one in paces.items()},
+        rates={place: pace.a_second for place, pace in paces.items()},
         stuck=len(list_stuck(session, company_id, now)),
     )

@@ -44,20 +44,28 @@ def plan_due_notices(session: Session, now: datetime, *, root: str) -> None:
     `root` is the address at which people reach the pages.
     """
     for company in session.scalars(select(Company).order_by(Company.id)).all():
-        if told := listing(session, company.id):
-            _urgent(session, company, told, now, root)
-            _digests(session, company, told, now, root)
+        if recipient_rows := listing(session, company.id):
+            _urgent(session, company, recipient_rows, now, root)
+            _digests(session, company, recipient_rows, now, root)
 
 
 def _urgent(
-    session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
+    session: Session,
+    company: Company,
+    recipient_rows: Iterable[RecipientRow],
+    now: datetime,
+    root: str,
 ) -> None:
     """Create a notice of each signal for each recipient once, as soon as it is raised."""
-    wanted = [one for one in told if one.urgent and not _limited(session, company.id, one)]
-    signals = open_signals.list_signals(session, company.id) if wanted else ()
+    urgent_recipients = [
+        recipient
+        for recipient in recipient_rows
+        if recipient.urgent and not _limited(session, company.id, recipient)
+    ]
+    signals = open_signals.list_signals(session, company.id) if urgent_recipients else ()
     if not signals:
         return
-    keys = {one.id: f"signal:{one.id}" for one in signals}
+    keys = {signal.id: f"signal:{signal.id}" for signal in signals}
     query = select(Notice.recipient_id, Notice.key).where(
         Notice.company_id == company.id,
         Notice.kind == NoticeKind.URGENT,
@@ -67,8 +75,8 @@ def _urgent(
     link = f"{root.rstrip('/')}/c/{company.code}/signals"
     for signal in signals:
         sentence = open_signals.sentence(signal, company.currency)
-        for one in wanted:
-            if one.made_at > signal.opened_at or (one.id, keys[signal.id]) in done:
+        for recipient in urgent_recipients:
+            if recipient.made_at > signal.opened_at or (recipient.id, keys[signal.id]) in done:
                 continue
             body = {
                 "kind": "urgent",
@@ -79,20 +87,40 @@ def _urgent(
                 "link": link,
             }
             subject = f"{company.name}: {sentence}"
-            add(session, company.id, one.id, NoticeKind.URGENT, keys[signal.id], subject, body, now)
+            add(
+                session,
+                company.id,
+                recipient.id,
+                NoticeKind.URGENT,
+                keys[signal.id],
+                subject,
+                body,
+                now,
+            )
 
 
-def _limited(session: Session, company_id: int, one: RecipientRow) -> bool:
+def _limited(session: Session, company_id: int, recipient: RecipientRow) -> bool:
     """Check whether a recipient is limited to some sources; a signal concerns all sources."""
-    return one.person_id is not None and reach_of(session, company_id, one.person_id).limited
+    return (
+        recipient.person_id is not None
+        and reach_of(session, company_id, recipient.person_id).limited
+    )
 
 
 def _digests(
-    session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
+    session: Session,
+    company: Company,
+    recipient_rows: Iterable[RecipientRow],
+    now: datetime,
+    root: str,
 ) -> None:
     """Create one digest per recipient and period; later recipients begin with the next one."""
     due = period(times_of(company.settings), company.zone, now)
-    waiting = [one for one in told if one.digest and due is not None and one.made_at <= due]
+    waiting = [
+        recipient
+        for recipient in recipient_rows
+        if recipient.digest and due is not None and recipient.made_at <= due
+    ]
     if due is None or not waiting:
         return
     key = moment_text(due)
@@ -105,19 +133,28 @@ def _digests(
             )
         )
     )
-    for one in waiting:
-        if one.id in done:
+    for recipient in waiting:
+        if recipient.id in done:
             continue
-        if one.person_id is not None:
-            digest = digests.of_person(session, company.id, one.person_id)
+        if recipient.person_id is not None:
+            digest = digests.of_person(session, company.id, recipient.person_id)
         else:
-            digest = digests.of_team(session, company.id, one.team_id)
+            digest = digests.of_team(session, company.id, recipient.team_id)
         if digest.groups:
-            body = digests.told(company, digest, due, now, root=root)
+            body = digests.digest_body(company, digest, due, now, root=root)
             subject = f"{company.name}: {body['summary']}"
-            add(session, company.id, one.id, NoticeKind.DIGEST, key, subject, body, now)
+            add(session, company.id, recipient.id, NoticeKind.DIGEST, key, subject, body, now)
         else:
-            add(session, company.id, one.id, NoticeKind.DIGEST, key, "Nothing on hold", {}, now)
+            add(
+                session,
+                company.id,
+                recipient.id,
+                NoticeKind.DIGEST,
+                key,
+                "Nothing on hold",
+                {},
+                now,
+            )
 
 
 def test(
@@ -127,8 +164,10 @@ def test(
     if refusal := may(actor, TEST_ACT):
         return refusal
     company = session.get_one(Company, actor.company_id)
-    found = [one for one in listing(session, company.id) if one.id == recipient_id]
-    if not found:
+    matching = [
+        recipient for recipient in listing(session, company.id) if recipient.id == recipient_id
+    ]
+    if not matching:
         return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
     text = f"A test of {company.name} in Clearpost, sent by {actor.name}. Nothing is to be done.\n"
     body = {
@@ -138,7 +177,7 @@ def test(
     }
     subject = f"{company.name}: test"
     add(session, company.id, recipient_id, NoticeKind.TEST, moment_text(now), subject, body, now)
-    return found[0]
+    return matching[0]
 
 
 def packet(
@@ -150,9 +189,13 @@ def packet(
     row = session.get(Escalation, escalation_id)
     if row is None or row.company_id != actor.company_id:
         return Refusal("escalation.unknown", "There is no such packet here.", "", 404)
-    told = listing(session, row.company_id)
-    found = [one for one in told if one.id == recipient_id and one.packets]
-    if not found:
+    recipient_rows = listing(session, row.company_id)
+    matching = [
+        recipient
+        for recipient in recipient_rows
+        if recipient.id == recipient_id and recipient.packets
+    ]
+    if not matching:
         words = "Choose a recipient that gets escalation packets."
         return Refusal("notice.recipient", words, "An administrator adds one under Notices.", 422)
     if refusal := may(actor, "record.pii") if row.personal else None:
@@ -167,9 +210,9 @@ def packet(
         "text": f"{escalation_packets.as_text(row.packet)}\nSHA-256 of the JSON: {row.sha256}\n",
     }
     key, subject = f"escalation:{row.id}", f"{company.name}: escalation packet for {number}"
-    made = add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)
-    if made is None:
-        words = f"This packet went to {found[0].name} already."
+    notice = add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)
+    if notice is None:
+        words = f"This packet went to {matching[0].name} already."
         return Refusal("escalation.sent", words, "Make another packet to escalate it again.")
     record_event(
         session,
@@ -179,9 +222,9 @@ def packet(
         act="escalation.sending",
         record_id=row.record_id,
         object=f"escalation:{row.id}",
-        body={"say": f"{actor.name} sends the packet for {number} to {found[0].name}."},
+        body={"say": f"{actor.name} sends the packet for {number} to {matching[0].name}."},
     )
-    return found[0]
+    return matching[0]
 
 
 def add(
@@ -229,8 +272,8 @@ def plan_returned_change(
     zh).
     """
     company = session.get_one(Company, actor.company_id)
-    mine = (Change.company_id == company.id, Change.no == change_no)
-    change = session.scalars(select(Change).where(*mine)).one()
+    terms = (Change.company_id == company.id, Change.no == change_no)
+    change = session.scalars(select(Change).where(*terms)).one()
     author = session.get(Person, change.author_id) if change.author_id is not None else None
     if author is None or not taste(author.settings).mails:
         return None
@@ -268,11 +311,13 @@ class DigestTimes:
 
 def times_of(settings: Mapping[str, Any]) -> DigestTimes:
     """Return the configured times; without a setting no digest is sent."""
-    found = settings.get(SETTING)
-    if not isinstance(found, Mapping):
+    stored_times = settings.get(SETTING)
+    if not isinstance(stored_times, Mapping):
         return DigestTimes(USUAL, (), None)
     return DigestTimes(
-        str(found["at"]), tuple(int(day) for day in found["days"]), moment_of(found["since"])
+        str(stored_times["at"]),
+        tuple(int(day) for day in stored_times["days"]),
+        moment_of(stored_times["since"]),
     )
 
 
@@ -308,8 +353,8 @@ def set_times(
         return Refusal("notice.days", "Choose days from Monday to Sunday.", "", 422)
     chosen = sorted(set(days))
     company = lock_company(session, actor.company_id or 0)
-    told = {"at": at, "days": chosen, "since": moment_text(now)}
-    company.settings = {**company.settings, SETTING: told}
+    times = {"at": at, "days": chosen, "since": moment_text(now)}
+    company.settings = {**company.settings, SETTING: times}
     when = f"at {at} on {', '.join(DAYS[day] for day in chosen)}" if chosen else "never"
     record_event(
         session,

@@ -117,9 +117,9 @@ def _calls(company_id: int, cutoff: datetime) -> Select[Any]:
         Push.id == Attempt.push_id,
         or_(Push.closed_at.is_(None), Push.closed_at >= cutoff),
     )
-    mine = select(Connection.id).where(Connection.company_id == company_id)
+    connection_ids = select(Connection.id).where(Connection.company_id == company_id)
     return select(Request.id).where(
-        Request.connection_id.in_(mine),
+        Request.connection_id.in_(connection_ids),
         Request.made_at < cutoff,
         Request.body.is_not(None),
         ~lately,
@@ -140,11 +140,11 @@ def prune(database: Database, company_id: int, cutoff: datetime, now: datetime) 
     deliveries = _portions(database, Delivery, _deliveries(company_id, cutoff), {"headers": {}})
     calls = _portions(database, Request, _calls(company_id, cutoff), {"body_removed_at": now})
     uploads = _portions(database, Upload, _uploads(company_id, cutoff), {})
-    found = Pruned(company=code, deliveries=deliveries, calls=calls, uploads=uploads)
+    pruned = Pruned(company=code, deliveries=deliveries, calls=calls, uploads=uploads)
     if deliveries or calls or uploads:
         with database.write() as session:
-            _tell(session, company_id, found, cutoff, now)
-    return found
+            _tell(session, company_id, pruned, cutoff, now)
+    return pruned
 
 
 def _portions(
@@ -155,41 +155,41 @@ def _portions(
     while True:
         with database.write() as session:
             portion = query.order_by(table.c.id).limit(PRUNING_BATCH)
-            taken = session.scalars(
+            row_ids = session.scalars(
                 update(table)
                 .where(table.c.id.in_(portion))
                 .values(body=None, **values)
                 .returning(table.c.id)
             ).all()
-        done += len(taken)
-        if len(taken) < PRUNING_BATCH:
+        done += len(row_ids)
+        if len(row_ids) < PRUNING_BATCH:
             return done
 
 
 def _tell(
-    session: Session, company_id: int, found: Pruned, cutoff: datetime, now: datetime
+    session: Session, company_id: int, pruned: Pruned, cutoff: datetime, now: datetime
 ) -> None:
-    deliveries = plural(found.deliveries, "delivery", "deliveries")
-    calls, uploads = plural(found.calls, "call"), plural(found.uploads, "uploaded file")
+    deliveries = plural(pruned.deliveries, "delivery", "deliveries")
+    calls, uploads = plural(pruned.calls, "call"), plural(pruned.uploads, "uploaded file")
     say = (
         f"The raw bytes of {deliveries}, {calls} and {uploads} from before {cutoff.date()} were"
         " removed. Hashes, versions and verdicts stay."
     )
-    counts = {"calls": found.calls, "uploads": found.uploads}
-    body = {"say": say, "deliveries": found.deliveries, **counts}
+    counts = {"calls": pruned.calls, "uploads": pruned.uploads}
+    body = {"say": say, "deliveries": pruned.deliveries, **counts}
     record_event(
         session, company_id=company_id, at=now, actor=None, act="history.pruned", body=body
     )
 
 
-def remove_bodies(database: Database, now: datetime, *, kept: timedelta) -> int:
+def remove_bodies(database: Database, now: datetime, *, retention: timedelta) -> int:
     """Delete the bodies of refused and replaced calls whose documents all ended longer ago than
-    `kept`. Return how many were deleted.
+    `retention`. Return how many were deleted.
     """
     removed = 0
     while True:
         with database.write() as session:
-            portion = _remove(session, now, now - kept)
+            portion = _remove(session, now, now - retention)
         removed += portion
         if portion < REPLACED_CALLS_BATCH:
             return removed

@@ -114,7 +114,7 @@ _COUNTED: Final = tuple(
     tuple(state for state, group in _GROUPS.items() if group == name) for name in ("ready", "held")
 )
 
-_ON_THE_WAY: Final = tuple(one for one in PostingState if one not in (*ENDED, *_GROUPS))
+_ON_THE_WAY: Final = tuple(state for state in PostingState if state not in (*ENDED, *_GROUPS))
 
 MOST: Final = 10_000
 """Of a type so many that are ready are counted, and so many on hold: there may be a million."""
@@ -167,8 +167,10 @@ def load_queues(session: Session, company_id: int, now: datetime) -> tuple[Queue
 
 def _load_checks(session: Session, company_id: int, now: datetime) -> Queue:
     """Return the queue of records that wait for a check."""
-    mine = Record.company_id + 0 == company_id  # by no index of the company's rows: few are leased
-    leased = select(func.count()).where(mine, text(f"record.{LEASED}"))
+    of_company = (
+        Record.company_id + 0 == company_id
+    )  # by no index of the company's rows: few are leased
+    leased = select(func.count()).where(of_company, text(f"record.{LEASED}"))
     in_hand = leased.scalar_subquery().label("in_hand")
     due = (
         select(in_hand, func.count(), func.min(Record.due_at), *_ages(Record.due_at, now))
@@ -176,23 +178,23 @@ def _load_checks(session: Session, company_id: int, now: datetime) -> Queue:
         .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
         .where(text(f"record.{DUE}"), Record.due_at <= now)
     )
-    held, *row = session.execute(due, execution_options=KEPT).one()
-    return _queue(Part.CHECKS, "", row, held)
+    leased_count, *row = session.execute(due, execution_options=KEPT).one()
+    return _queue(Part.CHECKS, "", row, leased_count)
 
 
 def _ages(due_at: Any, now: datetime) -> list[ColumnElement[int]]:
     """Return one sum for each of `AGES`, the youngest first, so that each row counts once."""
     bounds = [now - age for _, age in AGES[:-1]]
-    found, younger = [], None
+    age_sums, younger = [], None
     for bound in [*bounds, None]:
         inside = []
         if bound is not None:
             inside.append(due_at > bound)
         if younger is not None:
             inside.append(due_at <= younger)
-        found.append(_sum(inside))
+        age_sums.append(_sum(inside))
         younger = bound
-    return found
+    return age_sums
 
 
 def _sum(inside: Sequence[ColumnElement[bool]]) -> ColumnElement[int]:
@@ -201,7 +203,14 @@ def _sum(inside: Sequence[ColumnElement[bool]]) -> ColumnElement[int]:
 
 def _queue(part: Part, connection: str, row: Sequence[Any], in_hand: int) -> Queue:
     count, oldest, *ages = row
-    return Queue(part, connection, count, in_hand, oldest, tuple(int(one or 0) for one in ages))
+    return Queue(
+        part,
+        connection,
+        count,
+        in_hand,
+        oldest,
+        tuple(int(count_of_age or 0) for count_of_age in ages),
+    )
 
 
 def _list_targets(session: Session, company_id: int) -> list[tuple[int, str]]:
@@ -223,7 +232,7 @@ def _load_due(
     session: Session, company_id: int, now: datetime
 ) -> dict[tuple[int, int], Sequence[Any]]:
     """Return due documents by (target, look-up): count, oldest time, ages."""
-    mine = Posting.connection_id.in_(_ids(company_id))
+    of_company = Posting.connection_id.in_(_ids(company_id))
     sent = among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES))
     rows = session.execute(
         select(
@@ -233,7 +242,7 @@ def _load_due(
             func.min(Posting.due_at),
             *_ages(Posting.due_at, now),
         )
-        .where(mine, text(f"posting.{DUE}"), Posting.due_at <= now, sent)
+        .where(of_company, text(f"posting.{DUE}"), Posting.due_at <= now, sent)
         .group_by(Posting.connection_id, text("looking")),
         execution_options=KEPT,
     )
@@ -251,9 +260,9 @@ def _count_in_hand(session: Session, company_id: int) -> dict[tuple[int, int], i
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
+def by_age(queues: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
     """Return the count of due rows by age over all of these queues."""
-    sums = [sum(column) for column in zip(*(one.ages for one in found), strict=True)]
+    sums = [sum(column) for column in zip(*(queue.ages for queue in queues), strict=True)]
     return tuple((words, count) for (words, _), count in zip(AGES, sums, strict=True))
 
 
@@ -295,9 +304,9 @@ def _count_checked(session: Session, company_id: int, now: datetime) -> _Done:
     """Return how many of the installation's newest checks concern the company."""
     last = select(func.max(Evaluation.id) - NEWEST).scalar_subquery()  # a search, not a scan
     newest = select(Evaluation.record_id, Evaluation.at).where(Evaluation.id > last).subquery()
-    mine = whole_sum(case((Record.company_id == company_id, 1), else_=0))
+    checked = whole_sum(case((Record.company_id == company_id, 1), else_=0))
     rows = session.execute(
-        select(mine, func.count(), func.min(newest.c.at))
+        select(checked, func.count(), func.min(newest.c.at))
         .join_from(newest, Record, Record.id == newest.c.record_id)
         .where(newest.c.at > now - WINDOW)
     )
@@ -326,11 +335,15 @@ def _count_called(session: Session, connection_id: int, now: datetime) -> dict[P
         .where(newest.c.made_at > now - WINDOW)
         .group_by(newest.c.kind)
     )
-    told = {row.kind: row for row in rows}
-    looked = sum(row.looked for row in told.values())
-    since = min((row.since for row in told.values()), default=None)
+    rows_by_kind = {row.kind: row for row in rows}
+    looked = sum(row.looked for row in rows_by_kind.values())
+    since = min((row.since for row in rows_by_kind.values()), default=None)
     return {
-        part: _Done(sum(int(told[kind].done) for kind in kinds if kind in told), looked, since)
+        part: _Done(
+            sum(int(rows_by_kind[kind].done) for kind in kinds if kind in rows_by_kind),
+            looked,
+            since,
+        )
         for part, kinds in _KINDS.items()
     }
 
@@ -381,20 +394,20 @@ def load_endpoints(
     rows = session.execute(
         _of_target(company_id, connection_id, tuple(doc_types), since), execution_options=KEPT
     )
-    found: dict[str, dict[str, Any]] = {}
+    lines_by_type: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.state == PostingState.REVERSED:
             continue
-        line = found.setdefault(row.doc_type, {"route": row.route})
+        line = lines_by_type.setdefault(row.doc_type, {"route": row.route})
         if group := _GROUPS.get(row.state):
             line[group] = line.get(group, 0) + row.postings
-            both = [(None, "", row.book), (None, row.currency, row.minor)]
-            row_money = by_key(both).get(None, {})
+            amounts = [(None, "", row.book), (None, row.currency, row.minor)]
+            row_money = by_key(amounts).get(None, {})
             money = f"{group}_money"
             line[money] = added([line.get(money, {}), row_money])
     lost_rows = session.execute(_vanished(company_id, connection_id, since), execution_options=KEPT)
     for row in lost_rows:
-        line = found.get(row.doc_type, {})
+        line = lines_by_type.get(row.doc_type, {})
         if line.get("posted"):
             lost_money = by_key([(None, "", row.book), (None, row.currency, row.minor)]).get(
                 None, {}
@@ -402,8 +415,8 @@ def load_endpoints(
             line["posted"] -= row.postings
             line["vanished"] = line.get("vanished", 0) + row.postings
             line["vanished_money"] = added([line.get("vanished_money", {}), lost_money])
-            taken = {currency: -minor for currency, minor in lost_money.items()}
-            line["posted_money"] = added([line["posted_money"], taken])
+            subtracted = {currency: -minor for currency, minor in lost_money.items()}
+            line["posted_money"] = added([line["posted_money"], subtracted])
     names = dict.fromkeys((*_GROUPS.values(), "vanished"))
     return tuple(
         Endpoint(
@@ -412,15 +425,15 @@ def load_endpoints(
             **{name: line.get(name, 0) for name in names},
             **{f"{name}_money": line.get(f"{name}_money", {}) for name in names},
         )
-        for doc_type, line in found.items()
+        for doc_type, line in lines_by_type.items()
     )
 
 
 def _vanished(company_id: int, connection_id: int, since: date) -> Select[*tuple[Any, ...]]:
     """Return the query of posted documents that a reading did not find in the target."""
-    held = select(Hold.posting_id).where(Hold.company_id == company_id, HOLD_OPEN)
+    open_holds = select(Hold.posting_id).where(Hold.company_id == company_id, HOLD_OPEN)
     # For a list of codes PostgreSQL reads all open holds instead of the index by code.
-    lost = union_all(*(held.where(Hold.code == code) for code in sorted(GONE)))
+    lost = union_all(*(open_holds.where(Hold.code == code) for code in sorted(GONE)))
     keys = (Posting.doc_type, Posting.currency)
     return (
         select(*keys, *_sums(Posting))
@@ -435,15 +448,15 @@ def _of_target(
     company_id: int, connection_id: int, doc_types: tuple[str, ...], since: date
 ) -> Select[*tuple[Any, ...]]:
     """Return the cached statement, because building it takes longer than running it."""
-    each = union_all(*_figures(connection_id, doc_types, since)).subquery()
+    figures = union_all(*_figures(connection_id, doc_types, since)).subquery()
     other = aliased(Posting)
     route = select(other.route).where(
         other.company_id == company_id,
         other.connection_id == connection_id,
-        other.doc_type == each.c.doc_type,
+        other.doc_type == figures.c.doc_type,
     )
     newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
-    return select(each, newest).order_by(each.c.doc_type, each.c.state)
+    return select(figures, newest).order_by(figures.c.doc_type, figures.c.state)
 
 
 def _figures(
@@ -456,7 +469,7 @@ def _figures(
     would otherwise sort every document.
     """
     columns = (Posting.doc_type, Posting.state, Posting.currency, Posting.book, Posting.amount)
-    mine = select(*columns).where(Posting.connection_id == connection_id)
+    documents = select(*columns).where(Posting.connection_id == connection_id)
     keys = (Posting.doc_type, Posting.state, Posting.currency)
     booked = select(*keys, *_sums(Posting)).where(Posting.connection_id == connection_id)
     booked = booked.where(text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since)
@@ -464,7 +477,7 @@ def _figures(
         booked.group_by(Posting.doc_date, *keys),
         *(
             _summed(
-                mine.where(text(_OPEN), Posting.doc_type == doc_type)
+                documents.where(text(_OPEN), Posting.doc_type == doc_type)
                 .where(among_words(Posting.state, states))
                 .limit(MOST + 1),
                 doc_type,
@@ -476,17 +489,17 @@ def _figures(
     ]
 
 
-def _sums(one: Any) -> tuple[Label[Any], ...]:
+def _sums(columns: Any) -> tuple[Label[Any], ...]:
     """Return the columns for the number of documents and their money."""
-    in_own = whole_sum(case((one.book.is_(None), one.amount))).label("minor")
-    return func.count().label("postings"), whole_sum(one.book).label("book"), in_own
+    in_own = whole_sum(case((columns.book.is_(None), columns.amount))).label("minor")
+    return func.count().label("postings"), whole_sum(columns.book).label("book"), in_own
 
 
 def _summed(documents: Select[*tuple[Any, ...]], doc_type: str) -> Select[*tuple[Any, ...]]:
     """Return number and money of one type's documents by state and currency."""
-    one = documents.subquery().c
-    keys = (one.state, one.currency)
-    return select(literal(doc_type, Text).label("doc_type"), *keys, *_sums(one)).group_by(*keys)
+    columns = documents.subquery().c
+    keys = (columns.state, columns.currency)
+    return select(literal(doc_type, Text).label("doc_type"), *keys, *_sums(columns)).group_by(*keys)
 
 
 def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
@@ -495,5 +508,5 @@ def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
     some = some.where(Posting.doc_type == doc_type, among_words(Posting.state, _ON_THE_WAY))
     waiting = literal(PostingState.WAITING, Posting.state.type)
     name, nothing, none = literal(doc_type, Text), literal("", Text), cast(null(), BigInteger)
-    found: Select[*tuple[Any, ...]] = select(name, waiting, nothing, literal(0), none, none)
-    return found.where(exists(some))
+    line: Select[*tuple[Any, ...]] = select(name, waiting, nothing, literal(0), none, none)
+    return line.where(exists(some))

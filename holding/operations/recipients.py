@@ -102,7 +102,7 @@ class RecipientRow:
             "urgent signals": self.urgent,
             "escalation packets": self.packets,
         }
-        return ", ".join(word for word, wanted in words.items() if wanted)
+        return ", ".join(word for word, is_wanted in words.items() if is_wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +124,19 @@ def list_recipients(session: Session, company_id: int) -> tuple[RecipientRow, ..
         .select_from(Recipient)
         .outerjoin(Person, Person.id == Recipient.person_id)
         .outerjoin(Team, Team.id == Recipient.team_id)
-        .where(Recipient.id.in_(told_now(company_id)), CHOSEN)
+        .where(Recipient.id.in_(active_recipients(company_id)), CHOSEN)
         .order_by(Recipient.id)
     )
     return RECIPIENT.each(session.execute(query))
 
 
-def told_now(company_id: int) -> Select[int]:
+def active_recipients(company_id: int) -> Select[int]:
     """Return the select of active recipients' ids, for a query about what waits for them."""
-    here = select(Membership.person_id).where(Membership.company_id == company_id)
-    active = select(Person.id).where(Person.active, Person.id.in_(here))
-    told = Recipient.person_id.is_(None) | Recipient.person_id.in_(active)
+    members = select(Membership.person_id).where(Membership.company_id == company_id)
+    active = select(Person.id).where(Person.active, Person.id.in_(members))
+    is_active = Recipient.person_id.is_(None) | Recipient.person_id.in_(active)
     query = select(Recipient.id).where(Recipient.company_id == company_id)
-    return query.where(Recipient.ended_at.is_(None), told)
+    return query.where(Recipient.ended_at.is_(None), is_active)
 
 
 def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -> Added | Refusal:
@@ -168,9 +168,11 @@ def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -
     if secret:
         row.secret = keys.encrypt(secret, row=bound(row.id))
         session.flush()
-    (made,) = [one for one in list_recipients(session, company_id) if one.id == row.id]
-    _tell(session, actor, row.id, "notice.added", f"{made.name} gets {made.gets}", now)
-    return Added(row.id, made.name, secret)
+    (recipient,) = [
+        recipient for recipient in list_recipients(session, company_id) if recipient.id == row.id
+    ]
+    _tell(session, actor, row.id, "notice.added", f"{recipient.name} gets {recipient.gets}", now)
+    return Added(row.id, recipient.name, secret)
 
 
 def _unfit(
@@ -191,7 +193,10 @@ def _unfit(
     person = wish.person_id if wish.kind == RecipientKind.PERSON else None
     team = wish.team_id if wish.kind == RecipientKind.WEBHOOK else None
     key = (wish.kind, person, team, "" if person else address)
-    if key in {(one.kind, one.person_id, one.team_id, one.address) for one in standing}:
+    if key in {
+        (recipient.kind, recipient.person_id, recipient.team_id, recipient.address)
+        for recipient in standing
+    }:
         return Refusal("notice.same", "They are on the list already.", "Remove the old line.", 422)
     return None
 
@@ -199,10 +204,10 @@ def _unfit(
 def _not_reached(session: Session, company_id: int, wish: Wish, address: str) -> Refusal | None:
     """Return the refusal of an unreachable recipient: no person, no address, a blocked address."""
     if wish.kind == RecipientKind.PERSON:
-        here = select(Membership.person_id).where(
+        members = select(Membership.person_id).where(
             Membership.company_id == company_id, Membership.person_id == wish.person_id
         )
-        if wish.person_id is None or session.scalar(here.limit(1)) is None:
+        if wish.person_id is None or session.scalar(members.limit(1)) is None:
             return Refusal("notice.person", "Choose a person of this company.", "", 422)
         return None
     if wish.kind == RecipientKind.MAIL:
@@ -240,14 +245,16 @@ def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> 
     """Remove a recipient and return its name; sent messages stay in the list."""
     if refusal := may(actor, ACT):
         return refusal
-    found = [
-        one for one in list_recipients(session, actor.company_id or 0) if one.id == recipient_id
+    matching = [
+        recipient
+        for recipient in list_recipients(session, actor.company_id or 0)
+        if recipient.id == recipient_id
     ]
-    if not found:
+    if not matching:
         return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
     session.get_one(Recipient, recipient_id).ended_at = now
-    _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
-    return found[0].name
+    _tell(session, actor, recipient_id, "notice.removed", f"{matching[0].name} gets no more", now)
+    return matching[0].name
 
 
 def of_person(session: Session, company_id: int, person_id: int, now: datetime) -> int | None:
@@ -255,9 +262,11 @@ def of_person(session: Session, company_id: int, person_id: int, now: datetime) 
 
     None for a person who left or may not sign in. The company's lock prevents a second one.
     """
-    mine = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
-    own = session.scalar(select(Recipient.id).where(*mine, Recipient.ended_at.is_(None)))
-    if own is None:
+    own_terms = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
+    recipient_id = session.scalar(
+        select(Recipient.id).where(*own_terms, Recipient.ended_at.is_(None))
+    )
+    if recipient_id is None:
         row = Recipient(
             company_id=company_id,
             kind=RecipientKind.PERSON,
@@ -269,8 +278,8 @@ def of_person(session: Session, company_id: int, person_id: int, now: datetime) 
         )
         session.add(row)
         session.flush()
-        own = row.id
-    return session.scalar(told_now(company_id).where(Recipient.id == own))
+        recipient_id = row.id
+    return session.scalar(active_recipients(company_id).where(Recipient.id == recipient_id))
 
 
 def shown(address: str) -> str:

@@ -108,15 +108,15 @@ def _trail(session: Session, company_id: int) -> tuple[Trail, list[Break]]:
     for row in session.execute(query).all():
         try:
             first, last, digest = json.loads(row.body)[SEALS]
-            same = digest_of(session, company_id, first, last) == digest
+            is_unchanged = digest_of(session, company_id, first, last) == digest
         except (ValueError, LookupError, TypeError):
             continue
         trail.firsts.append(first)
         trail.ends.append((last, row.id))
-        if not same:
+        if not is_unchanged:
             what = "their content is not what event"
-            told = f"Table row_seal, rows {first} to {last}: {what} {row.id} sealed."
-            breaks.append(Break(None, row.id, told))
+            message = f"Table row_seal, rows {first} to {last}: {what} {row.id} sealed."
+            breaks.append(Break(None, row.id, message))
     ids = select(RowSeal.id).where(RowSeal.company_id == company_id).order_by(RowSeal.id)
     breaks += [
         Break(None, None, f"Table row_seal, row {key}: no event tells of it.")
@@ -170,14 +170,14 @@ def _record_breaks(
 def _part_breaks(
     session: Session, ids: list[int], trail: Trail, pending: Pending
 ) -> Iterator[Break]:
-    found = record_hashes(session, ids)
+    hashes = record_hashes(session, ids)
     sealed = _sealed_of(session, ids)
     covers = {cover.table: cover for cover in OF_RECORD}
     for record_id in ids:
-        told = sealed.get(record_id, Sealed())
+        sealed_record = sealed.get(record_id, Sealed())
         now = {
             (table, key): text
-            for table, rows in found[record_id].items()
+            for table, rows in hashes[record_id].items()
             for key, text in rows.items()
         }
         waits = record_id in pending.records
@@ -185,7 +185,9 @@ def _part_breaks(
         def elsewhere(place: Place, text: str) -> bool:
             return _sealed_for_another(session, covers[place[0]], place[1], text)
 
-        yield from _compared(told, now, trail, pending=waits, kept=True, elsewhere=elsewhere)
+        yield from _compared(
+            sealed_record, now, trail, pending=waits, permanent=True, elsewhere=elsewhere
+        )
 
 
 def _sealed_of(session: Session, ids: Collection[int]) -> dict[int, Sealed]:
@@ -203,8 +205,8 @@ def _seals(session: Session, *conditions: Any) -> list[Any]:
 
 def _read(body: str) -> Mapping[str, Mapping[str, str]]:
     try:
-        told = json.loads(body)
-        return {str(table): {**rows} for table, rows in told.items()}
+        tables = json.loads(body)
+        return {str(table): {**rows} for table, rows in tables.items()}
     except (ValueError, TypeError, AttributeError):
         return {}
 
@@ -215,12 +217,12 @@ def _compared(
     trail: Trail,
     *,
     pending: bool,
-    kept: bool,
+    permanent: bool,
     elsewhere: Callable[[Place, str], bool],
 ) -> Iterator[Break]:
     """Yield the breaks of rows; while events wait for their seal, only what never changes counts.
 
-    `kept`: rows of these tables are never deleted, so one that is gone counts in any case.
+    `permanent`: rows of these tables are never deleted, so one that is gone counts in any case.
     `elsewhere` checks whether another record that shares the row has it sealed like this since.
     """
     for place in sorted({*now, *sealed.whole}):
@@ -228,15 +230,15 @@ def _compared(
         text, hashes = now.get(place), sealed.hashes.get(place)
         event_id = trail.event_of(sealed.seal_ids.get(place, 0))
         if text is None:
-            if kept or not pending:
-                told = f"Table {table}, row {key}, which event {event_id} sealed, is gone."
-                yield Break(None, event_id, told)
+            if permanent or not pending:
+                message = f"Table {table}, row {key}, which event {event_id} sealed, is gone."
+                yield Break(None, event_id, message)
         elif hashes is None or (place not in sealed.whole and not pending):
             if not pending:
                 yield Break(None, None, f"Table {table}, row {key}: no event tells of it.")
         elif not _same(text, hashes, pending=pending) and not elsewhere(place, text):
-            told = f"Table {table}, row {key}: its content is not what event {event_id} sealed."
-            yield Break(None, event_id, told)
+            message = f"Table {table}, row {key}: its content is not what event {event_id} sealed."
+            yield Break(None, event_id, message)
 
 
 def _same(text: str, hashes: list[str], *, pending: bool) -> bool:
@@ -259,34 +261,36 @@ def _sealed_for_another(session: Session, cover: Cover, key: str, text: str) -> 
     query = cover.rows.where(cover.model.id == int(key))
     owners = {row["owner_id"] for row in session.execute(query).mappings()}
     seals = _seals(session, bulk.among(RowSeal.record_id, sorted(owners)))
-    told = [_read(row.body).get(cover.table, {}).get(key) for row in seals]
-    fixed = {one.split(".")[0] for one in told if one}
-    return fixed == {text.split(".", maxsplit=1)[0]} and text in told
+    row_seals = [_read(row.body).get(cover.table, {}).get(key) for row in seals]
+    fixed = {row_seal.split(".")[0] for row_seal in row_seals if row_seal}
+    return fixed == {text.split(".", maxsplit=1)[0]} and text in row_seals
 
 
 def _table_breaks(
     session: Session, company_id: int, cover: Cover, trail: Trail, *, pending: bool
 ) -> Iterator[Break]:
     """Yield the breaks of one of the company's tables."""
-    mine = (RowSeal.company_id == company_id, RowSeal.table_name == cover.table)
-    sealed, every = Sealed(), set[Place]()
-    seals = _seals(session, *mine, RowSeal.record_id.is_(None))
+    table_terms = (RowSeal.company_id == company_id, RowSeal.table_name == cover.table)
+    sealed, all_places = Sealed(), set[Place]()
+    seals = _seals(session, *table_terms, RowSeal.record_id.is_(None))
     for row in seals:
         sealed.add(row.id, _read(row.body))
-        every |= sealed.whole
+        all_places |= sealed.whole
     if not seals and pending:
         return
     if cover.grows:
-        sealed.whole = every
+        sealed.whole = all_places
     now = {
         (cover.table, key): text for key, text in company_hashes(session, company_id, cover).items()
     }
-    kept = bool(cover.grows)
-    yield from _compared(sealed, now, trail, pending=pending, kept=kept, elsewhere=lambda *_: False)
+    permanent = bool(cover.grows)
+    yield from _compared(
+        sealed, now, trail, pending=pending, permanent=permanent, elsewhere=lambda *_: False
+    )
 
 
 def left_out() -> dict[str, dict[str, str]]:
     """Return by table and column why a column is not sealed; `*` means every column."""
-    told = {cover.table: {**cover.left_out} for cover in (*OF_RECORD, *OF_COMPANY)}
-    told |= {table: {"*": reason} for table, reason in TABLES_LEFT_OUT.items()}
-    return {table: told[table] for table in sorted(told) if told[table]}
+    reasons = {cover.table: {**cover.left_out} for cover in (*OF_RECORD, *OF_COMPANY)}
+    reasons |= {table: {"*": reason} for table, reason in TABLES_LEFT_OUT.items()}
+    return {table: reasons[table] for table in sorted(reasons) if reasons[table]}

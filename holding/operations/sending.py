@@ -20,7 +20,7 @@ from holding.db.models import Notice, Person, Recipient
 from holding.db.models.columns import NoticeState, RecipientKind
 from holding.db.refusal import Refusal
 from holding.operations import digests
-from holding.operations.recipients import bound, told_now
+from holding.operations.recipients import active_recipients, bound
 from holding.platform.settings import DatabaseClock
 
 PREFIX: Final = "X-Clearpost"
@@ -129,7 +129,7 @@ def _end_untold(session: Session, company_id: int, now: datetime) -> None:
             Notice.company_id == company_id,
             Notice.due_at <= now,
             Notice.state == NoticeState.DUE,
-            Notice.recipient_id.not_in(told_now(company_id)),
+            Notice.recipient_id.not_in(active_recipients(company_id)),
         )
         .values(
             state=NoticeState.FAILED,
@@ -143,7 +143,7 @@ def _end_untold(session: Session, company_id: int, now: datetime) -> None:
 
 def _claim(session: Session, company_id: int, owner: str, now: datetime) -> _Message | None:
     """Claim one message for sending, or return None."""
-    found = session.execute(
+    claimed = session.execute(
         select(Notice, Recipient, Person.email)
         .join(Recipient, Recipient.id == Notice.recipient_id)
         .outerjoin(Person, Person.id == Recipient.person_id)
@@ -156,9 +156,9 @@ def _claim(session: Session, company_id: int, owner: str, now: datetime) -> _Mes
         .limit(1)
         .with_for_update(of=Notice, skip_locked=True)
     ).first()
-    if found is None:
+    if claimed is None:
         return None
-    notice, recipient, email = found
+    notice, recipient, email = claimed
     notice.state, notice.tries = NoticeState.CLAIMED, notice.tries + 1
     notice.lease_owner, notice.lease_until = owner, now + LEASE
     session.flush()
@@ -211,22 +211,22 @@ def _mailed(message: _Message, server: MailServer | None) -> Outcome:
         words = "No mail server is set up: CLEARPOST_SMTP_HOST names none."
         return Outcome(NoticeState.FAILED, words, again=True)
     text = digests.as_text(message.body)
-    given = send_mail(
+    delivery = send_mail(
         server,
         to=message.to,
         subject=digests.subject_of(message.subject, message.body),
         text=text,
         message_id=f"clearpost-notice-{message.id}",
     )
-    if given.taken:
+    if delivery.taken:
         return Outcome(NoticeState.SENT, "The mail server took it.")
-    if given.unasked:
-        return Outcome(NoticeState.FAILED, f"It was not sent: {given.words}.")
-    if given.doubtful:
-        words = f"The mail server got it and did not answer: {given.words}. It may have arrived."
+    if delivery.unasked:
+        return Outcome(NoticeState.FAILED, f"It was not sent: {delivery.words}.")
+    if delivery.doubtful:
+        words = f"The mail server got it and did not answer: {delivery.words}. It may have arrived."
         return Outcome(NoticeState.UNKNOWN, words)
-    words = f"The mail server says: {given.words}"
-    return Outcome(NoticeState.FAILED, words, again=not given.final)
+    words = f"The mail server says: {delivery.words}"
+    return Outcome(NoticeState.FAILED, words, again=not delivery.final)
 
 
 def _called(message: _Message, tools: Tools, now: datetime) -> Outcome:

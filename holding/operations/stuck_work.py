@@ -147,8 +147,8 @@ def requeue(
     if item is None or item.fence != fence or not _free(session, item, company_id, now):
         words = f"This {kind} is not stuck any more; nothing was changed."
         return Refusal("work.moved", words, "Load the page again.", 409)
-    gone = f"its worker {item.worker} is gone"
-    say = f"{actor.name} put {item.label} back into the queue: {gone}."
+    reason = f"its worker {item.worker} is gone"
+    say = f"{actor.name} put {item.label} back into the queue: {reason}."
     record_event(
         session,
         company_id=company_id,
@@ -237,14 +237,14 @@ def _of_record(label: Any) -> tuple[Any, ...]:
 
 
 def _records() -> Select[Any]:
-    found = select(*_work(Record), *_of_record(Record.number)).select_from(Record)
-    return found.join(Connection, Connection.id == Record.source_id)
+    query = select(*_work(Record), *_of_record(Record.number)).select_from(Record)
+    return query.join(Connection, Connection.id == Record.source_id)
 
 
 def _documents() -> Select[Any]:
-    found = select(*_work(Posting), *_of_record(Posting.number)).select_from(Posting)
-    found = found.join(Record, Record.id == Posting.record_id)
-    return found.join(Connection, Connection.id == Record.source_id)
+    query = select(*_work(Posting), *_of_record(Posting.number)).select_from(Posting)
+    query = query.join(Record, Record.id == Posting.record_id)
+    return query.join(Connection, Connection.id == Record.source_id)
 
 
 def _runs() -> Select[Any]:

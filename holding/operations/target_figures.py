@@ -109,14 +109,16 @@ class Outlook:
 def outlook(limit: int, used: int, now: datetime) -> Outlook:
     """Return the outlook of a monthly limit; `now` is in the company's zone."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    again = (first + timedelta(days=32)).replace(day=1).date()
+    renewed_on = (first + timedelta(days=32)).replace(day=1).date()
     days = max(1.0, (now - first) / timedelta(days=1))
-    left, a_day = max(0, limit - used), used / days
-    reaches = left / a_day if a_day else float(LONGEST_MONTH)
+    left_calls, a_day = max(0, limit - used), used / days
+    reaches = left_calls / a_day if a_day else float(LONGEST_MONTH)
     ends = None if reaches >= LONGEST_MONTH else (now + timedelta(days=reaches)).date()
-    if not left:
+    if not left_calls:
         ends = now.date()
-    return Outlook(left, a_day, ends if ends is not None and ends < again else None, again)
+    return Outlook(
+        left_calls, a_day, ends if ends is not None and ends < renewed_on else None, renewed_on
+    )
 
 
 def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:
@@ -143,11 +145,11 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
         .order_by(Connection.name)
     ).all()
     month = month_of(now, zone)
-    found = []
+    figures = []
     for row in rows:
         sent, failed = _count_calls(session, row.id, now)
         used = row.quota_used if row.quota_month == month else 0
-        found.append(
+        figures.append(
             TargetFigures(
                 connection=row.name,
                 quota_limit=row.quota_limit,
@@ -159,7 +161,7 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
                 clock_at=row.clock_at,
             )
         )
-    return tuple(found)
+    return tuple(figures)
 
 
 def _count_calls(session: Session, connection_id: int, now: datetime) -> tuple[int, int]:
@@ -221,14 +223,20 @@ def _count_in_hand(session: Session, company_id: int) -> dict[str, tuple[int, da
 
 @lru_cache(maxsize=256)
 def _leases(company_id: int) -> Select[Any, int, datetime | None]:
-    each = union_all(*(_leased(table, company_id) for table in (Record, Posting, Run))).subquery()
-    return select(each.c.owner, func.count(), func.min(each.c.until)).group_by(each.c.owner)
+    leased_rows = union_all(
+        *(_leased(table, company_id) for table in (Record, Posting, Run))
+    ).subquery()
+    return select(leased_rows.c.owner, func.count(), func.min(leased_rows.c.until)).group_by(
+        leased_rows.c.owner
+    )
 
 
 def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:
     owner, until = table.lease_owner.label("owner"), table.lease_until.label("until")
-    mine = table.company_id + 0 == company_id  # by no index of the company's rows: few are leased
-    return select(owner, until).where(mine, text(LEASED))
+    of_company = (
+        table.company_id + 0 == company_id
+    )  # by no index of the company's rows: few are leased
+    return select(owner, until).where(of_company, text(LEASED))
 
 
 def _load_signs(session: Session, now: datetime) -> list[Heartbeat]:
@@ -243,19 +251,23 @@ def _load_signs(session: Session, now: datetime) -> list[Heartbeat]:
 
 
 def _workers(
-    held: Mapping[str, tuple[int, datetime | None]], signs: Sequence[Heartbeat], now: datetime
+    leases_by_owner: Mapping[str, tuple[int, datetime | None]],
+    signs: Sequence[Heartbeat],
+    now: datetime,
 ) -> tuple[WorkerRow, ...]:
-    hands, found = dict(held), []
+    hands, worker_rows = dict(leases_by_owner), []
     for row in signs:
         count, until = hands.pop(row.owner, (0, None))
         state, room = _state(row, now), Room(row.memory_bytes, row.disk_free_bytes)
-        found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until, room))
-    found += [
+        worker_rows.append(
+            WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until, room)
+        )
+    worker_rows += [
         WorkerRow(owner, WorkerState.UNSEEN, None, None, count, until, UNKNOWN)
         for owner, (count, until) in sorted(hands.items())
     ]
     order = list(WorkerState)
-    return tuple(sorted(found, key=lambda one: order.index(one.state)))
+    return tuple(sorted(worker_rows, key=lambda worker: order.index(worker.state)))
 
 
 def _state(row: Heartbeat, now: datetime) -> WorkerState:
@@ -263,8 +275,8 @@ def _state(row: Heartbeat, now: datetime) -> WorkerState:
         return WorkerState.ENDED
     if row.next_by <= now or row.seen_at > now + AHEAD:
         return WorkerState.SILENT
-    asked = row.stop_asked_at is not None and row.stop_asked_at >= row.started_at
-    return WorkerState.DRAINING if asked else WorkerState.RUNNING
+    is_stopping = row.stop_asked_at is not None and row.stop_asked_at >= row.started_at
+    return WorkerState.DRAINING if is_stopping else WorkerState.RUNNING
 
 
 class RedisState(StrEnum):
@@ -301,14 +313,14 @@ def system_health(session: Session, now: datetime, took: float) -> SystemHealth:
 
 def _database(session: Session, now: datetime) -> _Known:
     engine = session.get_bind().engine
-    found, asked = _known.get(str(engine.url)), monotonic()
-    if found is None or asked - found[0] > AS_LONG:
-        version, there = session.execute(_ASKED[engine.dialect.name]).one()
-        off = abs((now - there).total_seconds()) if there else None
+    known_database, checked_at = _known.get(str(engine.url)), monotonic()
+    if known_database is None or checked_at - known_database[0] > AS_LONG:
+        version, database_now = session.execute(_ASKED[engine.dialect.name]).one()
+        off = abs((now - database_now).total_seconds()) if database_now else None
         named = (_NAMES[engine.dialect.name], str(version).split()[0])
-        found = asked, " ".join(named), off
-        _known[str(engine.url)] = found
-    return found
+        known_database = checked_at, " ".join(named), off
+        _known[str(engine.url)] = known_database
+    return known_database
 
 
 def _redis() -> tuple[RedisState, float]:

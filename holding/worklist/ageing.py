@@ -35,15 +35,25 @@ A_PAGE = 50
 LATE = text(" AND ".join(f"posting.{term}" for term in Posting.LATE.split(" AND ")))
 
 # of the posting of a row: its oldest open hold, and how many there are
-_held = aliased(Hold, name="held")
+_oldest_hold = aliased(Hold, name="held")
 
-_mine = (_held.posting_id == Posting.id, is_open(_held.state))
+_hold_of_posting = (_oldest_hold.posting_id == Posting.id, is_open(_oldest_hold.state))
 
-_first = select(_held.id).where(*_mine).order_by(_held.opened_at, _held.id).limit(1)
+_first = (
+    select(_oldest_hold.id)
+    .where(*_hold_of_posting)
+    .order_by(_oldest_hold.opened_at, _oldest_hold.id)
+    .limit(1)
+)
 
 _oldest = _first.correlate(Posting).scalar_subquery()
 
-_number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_subquery()
+_number = (
+    select(func.count(_oldest_hold.id))
+    .where(*_hold_of_posting)
+    .correlate(Posting)
+    .scalar_subquery()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,46 +146,46 @@ class AgeingRow:
 def ageing_by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
     """Return the open holds by owner, largest amounts first."""
     edges = [now - timedelta(days=days) for _, days in STEPS if days]
-    found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
-    for one in read_owner_waits(session, company_id, edges, now):
-        found[one.person_id, one.team_id].append(one)
-    people = sorted(person for person, _ in found if person is not None)
+    waits_by_owner: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
+    for wait in read_owner_waits(session, company_id, edges, now):
+        waits_by_owner[wait.person_id, wait.team_id].append(wait)
+    people = sorted(person for person, _ in waits_by_owner if person is not None)
     names = load_owners_since(session, company_id, people)
     owners = [
         _owner(owner, names[owner[0], owner[1] or None], [*edges, None], now, waits)
-        for owner, waits in found.items()
-        if sum(one.records for one in waits)
+        for owner, waits in waits_by_owner.items()
+        if sum(wait.records for wait in waits)
     ]
     return tuple(
-        sorted(owners, key=lambda one: (*most_first(one.money), one.person_id or 0, one.team_id))
+        sorted(owners, key=lambda row: (*most_first(row.money), row.person_id or 0, row.team_id))
     )
 
 
 def _owner(
     owner: tuple[int | None, int],
-    known: Row[Any],
+    owner_row: Row[Any],
     edges: Sequence[datetime | None],
     now: datetime,
     waits: Sequence[OwnerWait],
 ) -> AgeingRow:
     """Return the row of one owner from the tally entries."""
     ages, money, known_of = [0] * len(edges), Counter[str](), Counter[str]()
-    for one in waits:
-        step = next(n for n, edge in enumerate(edges) if edge is None or one.since > edge)
-        ages[step] += one.records
-        money[one.currency] += one.minor
-        known_of[one.currency] += one.records - one.blank
+    for wait in waits:
+        step = next(n for n, edge in enumerate(edges) if edge is None or wait.since > edge)
+        ages[step] += wait.records
+        money[wait.currency] += wait.minor
+        known_of[wait.currency] += wait.records - wait.blank
     return AgeingRow(
         person_id=owner[0],
         team_id=owner[1],
-        owner=known.owner or "",
-        records=sum(one.records for one in waits),
+        owner=owner_row.owner or "",
+        records=sum(wait.records for wait in waits),
         money=by_key(
             (None, code, minor if known_of[code] else None) for code, minor in money.items()
         ).get(None, {}),
-        refused=sum(one.records for one in waits if one.refused),
-        overdue=sum(one.records for one in waits if one.answer_by < now),
-        oldest=known.since,
+        refused=sum(wait.records for wait in waits if wait.refused),
+        overdue=sum(wait.records for wait in waits if wait.answer_by < now),
+        oldest=owner_row.since,
         ages=tuple(ages),
     )
 
@@ -205,16 +215,16 @@ def load_late(
     query = _first_late(company_id, most)
     if after is not None:
         query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
-    found = session.execute(query, execution_options=KEPT)
-    read, rows = LATE_ROW.reader(found), found.all()
+    result = session.execute(query, execution_options=KEPT)
+    read, rows = LATE_ROW.reader(result), result.all()
     return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)
 
 
 @lru_cache(maxsize=256)
 def _first_late(company_id: int, most: int) -> Select[Any]:
-    mine = (Posting.company_id == company_id, LATE)
+    late_terms = (Posting.company_id == company_id, LATE)
     # Limited in a subquery: no planner moves a join or a condition across a limit.
-    some = select(Posting.id).where(*mine).limit(at_most(MOST + 1)).subquery()
+    some = select(Posting.id).where(*late_terms).limit(at_most(MOST + 1)).subquery()
     in_all = select(func.count()).select_from(some).scalar_subquery()
     return (
         LATE_ROW.select(in_all.label("in_all"))
@@ -224,7 +234,7 @@ def _first_late(company_id: int, most: int) -> Select[Any]:
         .outerjoin(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)
-        .where(*mine)
+        .where(*late_terms)
         .order_by(Posting.finished_at, Posting.id)
         .limit(at_most(most))
     )
@@ -273,12 +283,14 @@ def load_counts(
 
 
 @lru_cache(maxsize=256)
-def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
+def _query(
+    held_query: Select[int], company_id: int, publisher: int | None, admin: bool
+) -> Select[Any]:
     """Build the query once per reader, because building it takes longer than running it."""
     changes = change_list.waiting_count(company_id, publisher) if publisher else literal(0)
-    asked = operations.count_requests(company_id).scalar_subquery() if admin else literal(0)
-    query = select(held.scalar_subquery().label("held"), changes.label("changes"))
-    query = query.add_columns(*_of(company_id), asked.label("requests"))
+    request_count = operations.count_requests(company_id).scalar_subquery() if admin else literal(0)
+    query = select(held_query.scalar_subquery().label("held"), changes.label("changes"))
+    query = query.add_columns(*_of(company_id), request_count.label("requests"))
     return query.add_columns(*processes.worker_columns())
 
 

@@ -218,7 +218,7 @@ def _load_beside_sent(session: Session, postings: Sequence[Posting]) -> Mapping[
         execution_options=KEPT,
     )
     read = rows.all()
-    held = session.execute(
+    other_holds = session.execute(
         select(Hold.record_id, Hold.route, Hold.seq, Cause.label)
         .join(Cause, Cause.id == Hold.cause_id)
         .where(bulk.among(Hold.record_id, sorted({row.record_id for row in read})))
@@ -227,7 +227,7 @@ def _load_beside_sent(session: Session, postings: Sequence[Posting]) -> Mapping[
         execution_options=KEPT,
     )
     labels: dict[tuple[int, str, int], list[str]] = defaultdict(list)
-    for row in held:
+    for row in other_holds:
         labels[row.record_id, row.route, row.seq].append(title_text(row.label))
     contents = {posting.id: posting.content or {} for posting in postings}
     return {
@@ -255,12 +255,12 @@ def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int
     """Return by posting id the values that an approver of several documents sees."""
     query = select(Posting).where(bulk.among(Posting.id, posting_ids))
     postings = session.scalars(query).all()
-    beside = _load_beside_sent(session, postings) if postings else {}
+    beside_sent = _load_beside_sent(session, postings) if postings else {}
     return {
         posting.id: Proposed(
             day=str((posting.content or {}).get("date", "")),
             lines=len((posting.content or {}).get("lines", ())),
-            beside=beside[posting.id],
+            beside=beside_sent[posting.id],
         )
         for posting in postings
     }
@@ -285,7 +285,7 @@ def _asked(
     targets: Mapping[int, str],
     before: tuple[Approval, str] | None,
     why_not: str,
-    beside: BesideSent,
+    beside_sent: BesideSent,
 ) -> Asked:
     hold, posting, record = read.hold, read.posting, read.record
     sent, content = amount_of(posting), posting.content or {}
@@ -317,5 +317,5 @@ def _asked(
         at=before[0].at if before else None,
         changes=field_changes[:SHOWN],
         more=max(0, len(field_changes) - SHOWN),
-        beside=beside,
+        beside=beside_sent,
     )

@@ -116,22 +116,29 @@ class Booked:
     money: dict[str, Sums]
 
 
-def list_owners(session: Session, company_id: int, held: Held) -> tuple[Owner, ...]:
+def list_owners(session: Session, company_id: int, open_holds: Held) -> tuple[Owner, ...]:
     """Return the holds by owner, largest amounts first; a record counts once per owner."""
     people = {
-        look.person_id for one in held.tally.rows for look in one.shape.looks if look.person_id
+        look.person_id
+        for tally_row in open_holds.tally.rows
+        for look in tally_row.shape.looks
+        if look.person_id
     }
     since = load_owners_since(session, company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
-    figures = tally_figures.figures_by(held.tally.rows, lambda _, look: (names.get(_owner(look)),))
+    figures = tally_figures.figures_by(
+        open_holds.tally.rows, lambda _, look: (names.get(_owner(look)),)
+    )
     oldest: dict[str | None, datetime] = {}
     for row in since.values():
         oldest[row.owner] = min(oldest.get(row.owner, row.since), row.since)
     rows_of_owners = [
-        Owner(name=name, records=one.records, money=one.money, oldest=oldest[name])
-        for name, one in figures.items()
+        Owner(name=name, records=figure.records, money=figure.money, oldest=oldest[name])
+        for name, figure in figures.items()
     ]
-    return tuple(sorted(rows_of_owners, key=lambda one: (*most_first(one.money), one.name or "")))
+    return tuple(
+        sorted(rows_of_owners, key=lambda owner: (*most_first(owner.money), owner.name or ""))
+    )
 
 
 def _owner(look: Look) -> tuple[int | None, int | None]:
@@ -150,19 +157,19 @@ def load_owners_since(
 @lru_cache(maxsize=256)
 def _since(company_id: int, people: tuple[int, ...]) -> CompoundSelect[Any]:
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == company_id, HOLD_OPEN)
-    taken = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
-    left = select(Hold.opened_at).where(Hold.company_id == company_id, HOLD_OPEN)
-    left = left.where(Hold.person_id.is_(None), Hold.team_id == Team.id)
+    oldest_of_person = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
+    oldest_of_team = select(Hold.opened_at).where(Hold.company_id == company_id, HOLD_OPEN)
+    oldest_of_team = oldest_of_team.where(Hold.person_id.is_(None), Hold.team_id == Team.id)
     # in the order of the index: PostgreSQL reads all of a team for the least of them
-    left = left.order_by(Hold.person_id, Hold.opened_at).limit(at_most(1))
-    team = left.correlate(Team).scalar_subquery()
+    oldest_of_team = oldest_of_team.order_by(Hold.person_id, Hold.opened_at).limit(at_most(1))
+    team = oldest_of_team.correlate(Team).scalar_subquery()
     none = literal(None, Person.id.type)
     return union_all(
         select(
             Person.id.label("person_id"),
             none.label("team_id"),
             Person.name.label("owner"),
-            taken.label("since"),
+            oldest_of_person.label("since"),
         ).where(bulk.among(Person.id, people)),
         select(none, Team.id, Team.shown, team).where(Team.company_id == company_id),
     )
@@ -187,10 +194,12 @@ def _first_open(company_id: int) -> Select[Any]:
 
 
 def count_kept_out(
-    session: Session, company_id: int, held: Held, since: datetime, books: str
+    session: Session, company_id: int, open_holds: Held, since: datetime, books: str
 ) -> Kept:
     """Return records held as duplicates, or closed as such since a time without a posting."""
-    still = tally_figures.total_figure(held.tally.rows, lambda look: look.error_class == DUPLICATE)
+    still = tally_figures.total_figure(
+        open_holds.tally.rows, lambda look: look.error_class == DUPLICATE
+    )
     rows = session.execute(_ended(company_id, since), execution_options=KEPT).all()
     ended = [{"" if code == books else code: int(minor)} for code, _, minor in rows if minor]
     return Kept(
@@ -202,9 +211,9 @@ def count_kept_out(
 @lru_cache(maxsize=256)
 def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
     """Build the query for closed duplicates by currency, cached because building is slow."""
-    again = aliased(Hold)
-    still = exists().where(again.record_id == Record.id, is_open(again.state))
-    still = still.where(again.error_class == DUPLICATE)
+    other_hold = aliased(Hold)
+    still = exists().where(other_hold.record_id == Record.id, is_open(other_hold.state))
+    still = still.where(other_hold.error_class == DUPLICATE)
     ended = (
         select(Hold.record_id)
         .where(Hold.company_id == company_id, Hold.closed_at >= since, HOLD_CLOSED)
@@ -234,7 +243,7 @@ def count_by_state(
 
 @lru_cache(maxsize=256)
 def _standing(company_id: int, moment: datetime, first: date, last: date) -> CompoundSelect[Any]:
-    seen = (
+    seen_since = (
         select(cast(null(), Date).label("day"), Record.state, func.count().label("records"))
         .where(Record.company_id == company_id, Record.seen_at >= moment)
         .group_by(Record.state)
@@ -244,7 +253,7 @@ def _standing(company_id: int, moment: datetime, first: date, last: date) -> Com
         .where(Record.company_id == company_id, Record.doc_date >= first, Record.doc_date <= last)
         .group_by(Record.doc_date, Record.state)
     )
-    return union_all(seen, dated)
+    return union_all(seen_since, dated)
 
 
 def load_booked(
@@ -293,14 +302,14 @@ def is_reversed_there() -> ColumnElement[bool]:
 def _summed(by_state: dict[str, int]) -> dict[str, int]:
     received = sum(by_state.values())
     posted = sum(by_state.get(state, 0) for state in POSTED)
-    held = sum(by_state.get(state, 0) for state in HELD)
+    held_count = sum(by_state.get(state, 0) for state in HELD)
     ignored = sum(by_state.get(state, 0) for state in IGNORED)
     reference = by_state.get(RecordState.REFERENCE, 0)
     return {
         "received": received,
         "posted": posted,
-        "held": held,
+        "held": held_count,
         "ignored": ignored,
         "reference": reference,
-        "waiting": received - posted - held - ignored - reference,
+        "waiting": received - posted - held_count - ignored - reference,
     }

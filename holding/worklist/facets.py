@@ -106,15 +106,17 @@ class Facet:
         return self.title
 
 
-def load_facet_names(session: Session, company_id: int, wanted: Filter) -> Names:
+def load_facet_names(session: Session, company_id: int, hold_filter: Filter) -> Names:
     """Return the names of the company's connections, and of the filter's people and causes."""
     members = select(Membership.person_id).where(Membership.company_id == company_id)
     rows = session.execute(
         union_all(
             _named("connection", Connection).where(Connection.company_id == company_id),
-            _named("person", Person).where(Person.id.in_(wanted.people), Person.id.in_(members)),
+            _named("person", Person).where(
+                Person.id.in_(hold_filter.people), Person.id.in_(members)
+            ),
             select(literal("cause").label("kind"), Cause.id, Cause.label.label("name")).where(
-                Cause.company_id == company_id, Cause.id.in_(wanted.causes)
+                Cause.company_id == company_id, Cause.id.in_(hold_filter.causes)
             ),
         )
     )
@@ -126,59 +128,63 @@ def _named(kind: str, table: Any) -> Any:
 
 
 def facets_of(
-    found: Held, wanted: Filter, named: Names, currency: str
+    open_holds: Held, hold_filter: Filter, named: Names, currency: str
 ) -> dict[str, tuple[Facet, ...]]:
     """Return the facet of each filter part, largest amounts first, bands in order.
 
-    `found` are the holds left by cause, customer and text.
+    `open_holds` are narrowed to the filter's causes, customers and text.
     """
-    each = _figures(found, wanted)
+    figures_by_part = _figures(open_holds, hold_filter)
     for part in FACETS:  # what is chosen stays in sight where it finds nothing
-        for word in getattr(wanted, part):
-            each[part].setdefault(word, Figure())
+        for word in getattr(hold_filter, part):
+            figures_by_part[part].setdefault(word, Figure())
     return {
         part: tuple(
-            _facet(part, word, one, found.teams, named, currency)
-            for word, one in _sorted(part, each[part])
+            _facet(part, word, figure, open_holds.teams, named, currency)
+            for word, figure in _sorted(part, figures_by_part[part])
         )
         for part in FACETS
     }
 
 
-def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
+def _figures(open_holds: Held, hold_filter: Filter) -> dict[str, dict[Any, Figure]]:
     """Count all facets in one pass over the shapes."""
-    seen = filters.view_predicate(found, wanted)
-    parts = {name: frozenset(getattr(wanted, name)) for name in TOLD}
+    is_in_view = filters.view_predicate(open_holds, hold_filter)
+    parts = {name: frozenset(getattr(hold_filter, name)) for name in TOLD}
     set_ = [(name, TOLD[name], values) for name, values in parts.items() if values]
 
     def keys(_: Any, look: Look) -> Iterable[tuple[str, Any]]:
-        if not seen(look):
+        if not is_in_view(look):
             return ()
-        unmet = [name for name, told, values in set_ if told(look) not in values]
+        unmet = [name for name, read_value, values in set_ if read_value(look) not in values]
         if len(unmet) > 1:
             return ()
         return [(name, TOLD[name](look)) for name in unmet or FACETS if name in FACETS]
 
     figures: dict[str, dict[Any, Figure]] = defaultdict(dict)
-    question = ("facets", wanted, found.own_teams)
-    told = found.tally.once(question, lambda: tally_figures.figures_by(found.tally.rows, keys))
-    for (part, word), one in told.items():
-        figures[part][word] = one
+    question = ("facets", hold_filter, open_holds.own_teams)
+    figures_by_key = open_holds.tally.once(
+        question, lambda: tally_figures.figures_by(open_holds.tally.rows, keys)
+    )
+    for (part, word), figure in figures_by_key.items():
+        figures[part][word] = figure
     return figures
 
 
 def _facet(
-    part: str, word: Any, one: Figure, teams: Mapping[int, str], named: Names, currency: str
+    part: str, word: Any, figure: Figure, teams: Mapping[int, str], named: Names, currency: str
 ) -> Facet:
     title = title_of(part, word, teams, named, currency)
-    own = part in {"sources", "targets", "teams"} and bool(word)
-    return Facet(str(word), title, one.records, one.money, own)
+    is_own_name = part in {"sources", "targets", "teams"} and bool(word)
+    return Facet(str(word), title, figure.records, figure.money, is_own_name)
 
 
-def _sorted(part: str, each: Mapping[Any, Figure]) -> list[tuple[Any, Figure]]:
+def _sorted(part: str, figures: Mapping[Any, Figure]) -> list[tuple[Any, Figure]]:
     if part in BY_ORDER:
-        return sorted(each.items())
-    return sorted(each.items(), key=lambda one: (*most_first(one[1].money), not one[0], one[0]))
+        return sorted(figures.items())
+    return sorted(
+        figures.items(), key=lambda entry: (*most_first(entry[1].money), not entry[0], entry[0])
+    )
 
 
 def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, currency: str) -> str:
@@ -240,9 +246,9 @@ def save_view(
     refused = may(actor, ACT) or _unfit(name) or (_alone(actor, query) if shared else None)
     if refused:
         return refused
-    same = session.scalar(_own(actor).where(SavedView.name == name))
-    if same is not None:
-        return same.id if same.query == {**query} else _taken(name)
+    namesake = session.scalar(_own(actor).where(SavedView.name == name))
+    if namesake is not None:
+        return namesake.id if namesake.query == {**query} else _taken(name)
     refused = _full(session, actor) or (_full_of_shared(session, actor) if shared else None)
     if refused:
         return refused
@@ -288,8 +294,8 @@ def _alone(actor: Actor, query: Query) -> Refusal | None:
 
 
 def _own(actor: Actor) -> Select[SavedView]:
-    mine = SavedView.company_id == actor.company_id, SavedView.person_id == actor.person_id
-    return select(SavedView).where(*mine)
+    own_views = SavedView.company_id == actor.company_id, SavedView.person_id == actor.person_id
+    return select(SavedView).where(*own_views)
 
 
 def _taken(name: str) -> Refusal:
@@ -366,7 +372,9 @@ class Customer:
     more: bool
 
 
-def list_largest_customers(session: Session, company_id: int, wanted: Filter) -> tuple[str, ...]:
+def list_largest_customers(
+    session: Session, company_id: int, hold_filter: Filter
+) -> tuple[str, ...]:
     """Return keys of the customers with the largest held amounts under the rest of the filter.
 
     Only the company's largest holds are searched.
@@ -379,27 +387,29 @@ def list_largest_customers(session: Session, company_id: int, wanted: Filter) ->
         .limit(LARGEST)
     )
     first = top.subquery("largest")
-    rest = hold_terms(company_id, replace(wanted, customers=()))
+    other_terms = hold_terms(company_id, replace(hold_filter, customers=()))
     # Joined to them and sorted here: else SQLite walks the open holds of the whole company
     rows = session.execute(
-        select(Hold.party_key, Hold.book).join_from(first, Hold, Hold.id == first.c.id).where(*rest)
+        select(Hold.party_key, Hold.book)
+        .join_from(first, Hold, Hold.id == first.c.id)
+        .where(*other_terms)
     )
     keys_by_amount = sorted((-row.book, row.party_key) for row in rows if row.party_key)
     return tuple(dict.fromkeys(key for _, key in keys_by_amount))[:SHOWN]
 
 
 def customers_of(
-    session: Session, company_id: int, wanted: Filter, keys: Sequence[str]
+    session: Session, company_id: int, hold_filter: Filter, keys: Sequence[str]
 ) -> tuple[Customer, ...]:
     """Return these customers, and those in the filter, under the rest of the filter."""
-    every = dict.fromkeys((*wanted.customers, *keys))
-    return tuple(_load_customer(session, company_id, wanted, key) for key in every)
+    all_keys = dict.fromkeys((*hold_filter.customers, *keys))
+    return tuple(_load_customer(session, company_id, hold_filter, key) for key in all_keys)
 
 
-def _load_customer(session: Session, company_id: int, wanted: Filter, key: str) -> Customer:
+def _load_customer(session: Session, company_id: int, hold_filter: Filter, key: str) -> Customer:
     """Return one customer's sums, computed from holds because the tally has no customers."""
-    mine = hold_terms(company_id, replace(wanted, customers=(key,)))
-    oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
+    terms = hold_terms(company_id, replace(hold_filter, customers=(key,)))
+    oldest = select(Hold.id).where(*terms).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
     single = counted_holds(Hold.id.in_(oldest))
     rows = session.execute(
         select(Record.party, single.c.currency, single.c.minor, single.c.holds).join_from(
@@ -437,20 +447,22 @@ def count_once(rows: Iterable[FrozenHold], books: str) -> list[FrozenHold]:
     for row in rows:
         currency = "" if row.currency == books else row.currency
         by_record[row.record_id].setdefault((currency, row.amount), row)
-    return [held[counted_money(held)] for held in by_record.values()]
+    return [
+        holds_by_amount[counted_money(holds_by_amount)] for holds_by_amount in by_record.values()
+    ]
 
 
-def frozen_holds(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
+def frozen_holds(session: Session, company_id: int, hold_filter: Filter) -> tuple[FrozenHold, ...]:
     """Return a filter's holds, oldest first; one more than an action takes shows that there are
     more.
     """
-    query = _READ.where(*hold_terms(company_id, wanted))
+    query = _READ.where(*hold_terms(company_id, hold_filter))
     return _frozen(session, query.order_by(Hold.opened_at, Hold.id).limit(MOST + 1))
 
 
-def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
+def _frozen(session: Session, holds_query: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
     """Return these holds with their records, and read no other records."""
-    hold = aliased(Hold, found.subquery("looked_at"))
+    hold = aliased(Hold, holds_query.subquery("looked_at"))
     amount, currency = held_amount(hold)
     columns = Columns(
         FrozenHold(

@@ -167,50 +167,52 @@ class Filter:
         return self.sources, self.targets, self.amounts, self.ages
 
 
-def hold_terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
+def hold_terms(company_id: int, hold_filter: Filter) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter on open holds."""
     terms: list[ColumnElement[bool]] = [Hold.company_id == company_id, HOLD_OPEN]
-    terms += [*_of_view(wanted), *_of_owner(wanted), *_finer(wanted)]
-    if wanted.causes:
-        terms.append(Hold.cause_id.in_(wanted.causes))
-    if wanted.classes:
-        terms.append(Hold.error_class.in_(wanted.classes))
-    if wanted.customers:
-        terms.append(Hold.party_key.in_(wanted.customers))
-    if wanted.text:
-        terms.append(_contains(company_id, wanted.text))
+    terms += [*_of_view(hold_filter), *_of_owner(hold_filter), *_finer(hold_filter)]
+    if hold_filter.causes:
+        terms.append(Hold.cause_id.in_(hold_filter.causes))
+    if hold_filter.classes:
+        terms.append(Hold.error_class.in_(hold_filter.classes))
+    if hold_filter.customers:
+        terms.append(Hold.party_key.in_(hold_filter.customers))
+    if hold_filter.text:
+        terms.append(_contains(company_id, hold_filter.text))
     return terms
 
 
-def _of_view(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    if wanted.view == "mine":
-        yield own_term(wanted)
-    if wanted.view == "approve":
+def _of_view(hold_filter: Filter) -> Iterator[ColumnElement[bool]]:
+    if hold_filter.view == "mine":
+        yield own_term(hold_filter)
+    if hold_filter.view == "approve":
         yield Hold.code == NEEDS_APPROVAL
-    if wanted.view == "todo":
+    if hold_filter.view == "todo":
         yield Hold.snoozed_until.is_(None)
-    if wanted.view == "snoozed":
+    if hold_filter.view == "snoozed":
         yield Hold.snoozed_until.is_not(None)
 
 
-def _of_owner(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _of_owner(hold_filter: Filter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for teams and users; 0 means no owner."""
-    for owner, ids in ((Hold.person_id, wanted.people), (Hold.team_id, wanted.teams)):
+    for owner, ids in ((Hold.person_id, hold_filter.people), (Hold.team_id, hold_filter.teams)):
         if ids:
             yield or_(owner.in_(ids), owner.is_(None) if 0 in ids else false())
 
 
-def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _finer(hold_filter: Filter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for source, target, and bands of amount and age."""
-    if wanted.sources:  # of each hold that is read its record by key: no join to be turned around
+    if (
+        hold_filter.sources
+    ):  # of each hold that is read its record by key: no join to be turned around
         source = select(_OF_HOLD.source_id).where(_OF_HOLD.id == Hold.record_id)
-        yield source.correlate(Hold).scalar_subquery().in_(wanted.sources)
-    if wanted.targets:
-        yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
-    if wanted.amounts:
-        yield folding.in_amount_bands(wanted.amounts)
-    if wanted.ages:
-        yield folding.in_age_bands(wanted.ages, wanted.midnight)
+        yield source.correlate(Hold).scalar_subquery().in_(hold_filter.sources)
+    if hold_filter.targets:
+        yield func.coalesce(Hold.connection_id, 0).in_(hold_filter.targets)
+    if hold_filter.amounts:
+        yield folding.in_amount_bands(hold_filter.amounts)
+    if hold_filter.ages:
+        yield folding.in_age_bands(hold_filter.ages, hold_filter.midnight)
 
 
 def _contains(company_id: int, text: str) -> ColumnElement[bool]:
@@ -226,11 +228,11 @@ def _contains(company_id: int, text: str) -> ColumnElement[bool]:
     )
 
 
-def own_term(wanted: Filter) -> ColumnElement[bool]:
+def own_term(hold_filter: Filter) -> ColumnElement[bool]:
     """Return the condition for the user's holds, and holds of their teams without a user."""
-    my_teams = select(TeamMember.team_id).where(TeamMember.person_id == wanted.person_id)
+    my_teams = select(TeamMember.team_id).where(TeamMember.person_id == hold_filter.person_id)
     return or_(
-        Hold.person_id == wanted.person_id,
+        Hold.person_id == hold_filter.person_id,
         and_(Hold.person_id.is_(None), Hold.team_id.in_(my_teams)),
     )
 
@@ -292,31 +294,31 @@ def _teams(company_id: int, person_id: int | None) -> Select[Any]:
     uncertain = (
         select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
     )
-    own = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
+    is_member = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
     return (
         select(Company.id, Team.id.label("team_id"), Team.shown.label("name"))
         .add_columns(TeamMember.person_id.label("own"), uncertain.label("uncertain"))
         .outerjoin(Team, Team.company_id == Company.id)
-        .outerjoin(TeamMember, own)
+        .outerjoin(TeamMember, is_member)
         .where(Company.id == company_id)
     )
 
 
-def view_predicate(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+def view_predicate(open_holds: Held, hold_filter: Filter) -> Callable[[Look], bool]:
     """Return a function that checks whether a hold is in the view."""
-    if wanted.view == "mine":
-        return lambda look: is_own(look, wanted.person_id, found.own_teams)
-    return VIEWS.get(wanted.view, lambda _: True)
+    if hold_filter.view == "mine":
+        return lambda look: is_own(look, hold_filter.person_id, open_holds.own_teams)
+    return VIEWS.get(hold_filter.view, lambda _: True)
 
 
-def filter_predicate(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+def filter_predicate(open_holds: Held, hold_filter: Filter) -> Callable[[Look], bool]:
     """Return a function that checks a hold's look against the filter.
 
     Causes, customers and text are not checked.
     """
-    terms = [view_predicate(found, wanted)]
+    terms = [view_predicate(open_holds, hold_filter)]
     for name, read_value in TOLD.items():
-        if values := getattr(wanted, name):
+        if values := getattr(hold_filter, name):
             terms.append(partial(_among, read_value, frozenset(values)))
     return lambda look: all(term(look) for term in terms)
 
@@ -333,66 +335,76 @@ def is_own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
 
 
 def load_totals(
-    session: Session, company_id: int, wanted: Filter, found: Held | None = None
+    session: Session, company_id: int, hold_filter: Filter, open_holds: Held | None = None
 ) -> Totals:
-    """Return the totals under the heading; `found` are the holds if already loaded."""
-    found = found or load_held(session, company_id, wanted.person_id, fine=wanted.fine)
-    figure = _figure(narrow_held(session, company_id, wanted, found), wanted)
+    """Return the totals under the heading; `open_holds` saves loading them again."""
+    open_holds = open_holds or load_held(
+        session, company_id, hold_filter.person_id, fine=hold_filter.fine
+    )
+    figure = _figure(narrow_held(session, company_id, hold_filter, open_holds), hold_filter)
     return Totals(figure.records, figure.money, figure.several, figure.blank)
 
 
-def _figure(found: Held, wanted: Filter) -> Figure:
-    rows, question = found.tally.rows, ("figure", wanted, found.own_teams)
-    return found.tally.once(question, lambda: total_figure(rows, filter_predicate(found, wanted)))
+def _figure(open_holds: Held, hold_filter: Filter) -> Figure:
+    rows, question = open_holds.tally.rows, ("figure", hold_filter, open_holds.own_teams)
+    return open_holds.tally.once(
+        question, lambda: total_figure(rows, filter_predicate(open_holds, hold_filter))
+    )
 
 
-def narrow_held(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+def narrow_held(session: Session, company_id: int, hold_filter: Filter, open_holds: Held) -> Held:
     """Narrow the holds to the filter's causes, customers and text."""
-    if wanted.searched or len(wanted.causes) > 1:
-        return count_one_by_one(session, company_id, wanted, found)
-    if not wanted.causes:
-        return found
-    rows = tally_figures.rows_of_causes(found.tally.causes, wanted.causes)
-    return replace(found, tally=Tally(rows, found.tally.causes))
+    if hold_filter.searched or len(hold_filter.causes) > 1:
+        return count_one_by_one(session, company_id, hold_filter, open_holds)
+    if not hold_filter.causes:
+        return open_holds
+    rows = tally_figures.rows_of_causes(open_holds.tally.causes, hold_filter.causes)
+    return replace(open_holds, tally=Tally(rows, open_holds.tally.causes))
 
 
-def count_one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+def count_one_by_one(
+    session: Session, company_id: int, hold_filter: Filter, open_holds: Held
+) -> Held:
     """Count a filter's holds one by one, because the tally contains no text.
 
     For a text or a customer only the longest waiting holds are counted, as many as an action takes.
     """
-    if found.of == wanted:
-        return found
-    base = wanted.untallied
+    if open_holds.of == hold_filter:
+        return open_holds
+    base = hold_filter.untallied
     holds = _first(session, company_id, base)
-    many = wanted.searched and len(holds) > MOST_OF_A_TEXT
-    if many and base != wanted:
-        holds = _first(session, company_id, wanted)
-    more = wanted.searched and len(holds) > MOST_OF_A_TEXT
+    is_cut = hold_filter.searched and len(holds) > MOST_OF_A_TEXT
+    if is_cut and base != hold_filter:
+        holds = _first(session, company_id, hold_filter)
+    more = hold_filter.searched and len(holds) > MOST_OF_A_TEXT
     tallied = tally_figures.tally_holds(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
-        found,
+        open_holds,
         tally=tally_figures.tally_of(tallied),
-        of=wanted,
+        of=hold_filter,
         more=more,
-        whole=not many,
+        whole=not is_cut,
     )
 
 
-def _first(session: Session, company_id: int, wanted: Filter) -> Sequence[Any]:
+def _first(session: Session, company_id: int, hold_filter: Filter) -> Sequence[Any]:
     """Return the filter's holds, oldest first; for a search one more than are counted."""
-    first = select(Hold.id).where(*hold_terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
-    first = first.limit(MOST_OF_A_TEXT + 1) if wanted.searched else first
+    first = (
+        select(Hold.id)
+        .where(*hold_terms(company_id, hold_filter))
+        .order_by(Hold.opened_at, Hold.id)
+    )
+    first = first.limit(MOST_OF_A_TEXT + 1) if hold_filter.searched else first
     return session.execute(HELD.where(Hold.id.in_(first)).order_by(Hold.opened_at, Hold.id)).all()
 
 
-def count_tabs(found: Held, wanted: Filter) -> Tabs:
+def count_tabs(open_holds: Held, hold_filter: Filter) -> Tabs:
     """Return the counts of the tabs, regardless of the filter."""
 
     def records(view: str) -> int:
-        return _figure(found, Filter(view, person_id=wanted.person_id)).records
+        return _figure(open_holds, Filter(view, person_id=hold_filter.person_id)).records
 
-    return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), found.uncertain])
+    return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), open_holds.uncertain])
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +447,7 @@ def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
         roles[row[0].id].append(row[1])
     held_by_company = _held(session, person_id, list(roles))
     lines = {row[0].id: _line(row, roles[row[0].id], held_by_company[row[0].id]) for row in rows}
-    return tuple(sorted(lines.values(), key=lambda one: (*most_first(one.money), one.name)))
+    return tuple(sorted(lines.values(), key=lambda line: (*most_first(line.money), line.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,7 +471,7 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
     query = select(Company.id, since, sources.label("sources"), targets.label("targets"))
     query = query.add_columns(_ended().label("ended_at"))
     rows = session.execute(query.where(bulk.among(Company.id, companies)))
-    told = {row.id: row for row in rows}
+    rows_by_company = {row.id: row for row in rows}
     teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     my_teams = frozenset(session.scalars(teams))
     held_by_company, connected = {}, _targets(session, companies)
@@ -468,15 +480,17 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
         own_figure = tally_figures.total_figure(
             tallied, lambda look: is_own(look, person_id, my_teams)
         )
-        one = told[company_id]
+        company_row = rows_by_company[company_id]
         targets = connected.get(company_id, [])
-        synced = max(filter(None, (one.ended_at, *(row.at for row in targets))), default=None)
+        synced = max(
+            filter(None, (company_row.ended_at, *(row.at for row in targets))), default=None
+        )
         held_by_company[company_id] = _Held(
             figure=everything,
             mine=own_figure.records,
-            oldest_at=one.since,
-            source_names=one.sources or "",
-            target_names=one.targets or "",
+            oldest_at=company_row.since,
+            source_names=company_row.sources or "",
+            target_names=company_row.targets or "",
             synced_at=synced,
             connected=tuple((company_id, row.id, row.name, row.connector) for row in targets),
         )
@@ -510,7 +524,7 @@ def _targets(session: Session, companies: Sequence[int]) -> dict[int, list[Any]]
     return by_company
 
 
-def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
+def _line(row: Any, roles: Sequence[str], held_figures: _Held) -> CompanyLine:
     company, _ = row
     return CompanyLine(
         id=company.id,
@@ -519,16 +533,16 @@ def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
         currency=company.currency,
         live=company.live,
         roles=tuple(roles),
-        held=held.figure.records,
-        money=held.figure.money,
-        mine=held.mine,
-        oldest_at=held.oldest_at,
-        targets=len(held.connected),
-        source_names=held.source_names,
-        target_names=held.target_names,
-        synced_at=held.synced_at,
+        held=held_figures.figure.records,
+        money=held_figures.figure.money,
+        mine=held_figures.mine,
+        oldest_at=held_figures.oldest_at,
+        targets=len(held_figures.connected),
+        source_names=held_figures.source_names,
+        target_names=held_figures.target_names,
+        synced_at=held_figures.synced_at,
         zone=company.zone,
-        connected=held.connected,
+        connected=held_figures.connected,
     )
 
 
@@ -541,14 +555,14 @@ def total_held(lines: Sequence[CompanyLine]) -> Sums:
 
 def longest_waiting(lines: Sequence[CompanyLine]) -> CompanyLine | None:
     """Return the company whose record has been held longest, or None."""
-    waiting = [one for one in lines if one.oldest_at is not None]
+    waiting = [line for line in lines if line.oldest_at is not None]
     return min(waiting, key=attrgetter("oldest_at", "name"), default=None)
 
 
 def load_members(
     session: Session,
     company_id: int,
-    wanted: Filter,
+    hold_filter: Filter,
     cause_id: int,
     *,
     after: int | None = None,
@@ -557,14 +571,14 @@ def load_members(
     """Return the holds of one cause, oldest first; one more than `limit` if there are more."""
     query = (
         _members()
-        .where(*hold_terms(company_id, wanted), Hold.cause_id == cause_id)
+        .where(*hold_terms(company_id, hold_filter), Hold.cause_id == cause_id)
         .order_by(Hold.id)
         .limit(at_most(limit + 1))
     )
     if after is not None:
         query = query.where(Hold.id > after)
     # A search is planned for its text.
-    options = {} if wanted.searched else KEPT
+    options = {} if hold_filter.searched else KEPT
     return read_members(session.execute(query, execution_options=options))
 
 
@@ -590,7 +604,7 @@ def approval_candidates(
     *,
     postings: tuple[int, ...] = (),
     cause_id: int | None = None,
-    wanted: Filter | None = None,
+    hold_filter: Filter | None = None,
     after: int = 0,
 ) -> tuple[Member, ...]:
     """Return postings that wait for approval, given by id or by a cause and filter.
@@ -602,14 +616,14 @@ def approval_candidates(
     if cause_id is None:
         query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
     else:
-        query = query.where(*_of_cause(company_id, cause_id, wanted, after))
+        query = query.where(*_of_cause(company_id, cause_id, hold_filter, after))
         query = query.limit(at_most(APPROVED_AT_ONCE))
-    one_off = cause_id is None or (wanted is not None and wanted.searched)
+    one_off = cause_id is None or (hold_filter is not None and hold_filter.searched)
     options = {} if one_off else KEPT
-    once: dict[int | None, Member] = {}
+    members_by_posting: dict[int | None, Member] = {}
     for member in read_members(session.execute(query, execution_options=options)):
-        once.setdefault(member.posting_id, member)
-    return tuple(once.values())
+        members_by_posting.setdefault(member.posting_id, member)
+    return tuple(members_by_posting.values())
 
 
 def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -617,9 +631,9 @@ def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _of_cause(
-    company_id: int, cause_id: int, wanted: Filter | None, after: int
+    company_id: int, cause_id: int, hold_filter: Filter | None, after: int
 ) -> tuple[ColumnElement[bool], ...]:
-    filter_terms = hold_terms(company_id, wanted) if wanted else ()
+    filter_terms = hold_terms(company_id, hold_filter) if hold_filter else ()
     return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *filter_terms)
 
 
@@ -635,11 +649,11 @@ def decided_members(
 
 
 def count_remaining(
-    session: Session, company_id: int, cause_id: int, after: int, wanted: Filter | None = None
+    session: Session, company_id: int, cause_id: int, after: int, hold_filter: Filter | None = None
 ) -> int:
     """Return how many holds of a cause and filter wait for approval after this one."""
     query = select(func.count()).select_from(Hold)
-    query = query.where(*_of_cause(company_id, cause_id, wanted, after))
+    query = query.where(*_of_cause(company_id, cause_id, hold_filter, after))
     # A search is planned for its text.
-    options = {} if wanted is not None and wanted.searched else KEPT
+    options = {} if hold_filter is not None and hold_filter.searched else KEPT
     return session.scalar(query, execution_options=options) or 0

@@ -91,7 +91,7 @@ class Group:
 
         Changes after posting have their own differences, and are decided one by one.
         """
-        return self.retriable and any(one.clears.by_people for one in self.members or ())
+        return self.retriable and any(member.clears.by_people for member in self.members or ())
 
     @property
     def retriable(self) -> bool:
@@ -102,25 +102,25 @@ class Group:
 def list_groups(
     session: Session,
     company_id: int,
-    wanted: Filter,
-    held: Held,
+    hold_filter: Filter,
+    open_holds: Held,
     after: tuple[int, int] | None = None,
 ) -> tuple[Group, ...]:
     """Return causes with the records they block, largest amount first; one more than a page."""
-    if wanted.searched:
-        held = filters.count_one_by_one(session, company_id, wanted, held)
-    top, _ = _page(wanted, held, after)
-    (first_page,) = _load_groups(session, company_id, (wanted,), [top])
+    if hold_filter.searched:
+        open_holds = filters.count_one_by_one(session, company_id, hold_filter, open_holds)
+    top, _ = _page(hold_filter, open_holds, after)
+    (first_page,) = _load_groups(session, company_id, (hold_filter,), [top])
     return first_page
 
 
 def list_worst_groups(
-    session: Session, company_id: int, wanted: Sequence[Filter], held: Held, most: int
+    session: Session, company_id: int, hold_filters: Sequence[Filter], open_holds: Held, most: int
 ) -> list[tuple[tuple[Group, ...], int]]:
     """Return the first groups of each filter, and how many more there are."""
-    pages = [_page(one, held) for one in wanted]
+    pages = [_page(hold_filter, open_holds) for hold_filter in hold_filters]
     tops = [top for top, _ in pages]
-    first_groups = _load_groups(session, company_id, tuple(wanted), tops, most)
+    first_groups = _load_groups(session, company_id, tuple(hold_filters), tops, most)
     counts = [max(0, count - most) for _, count in pages]
     return list(zip(first_groups, counts, strict=True))
 
@@ -128,30 +128,30 @@ def list_worst_groups(
 def _load_groups(
     session: Session,
     company_id: int,
-    wanted: tuple[Filter, ...],
+    hold_filters: tuple[Filter, ...],
     tops: Sequence[Mapping[int, Figure]],
     most: int = GROUPS_A_PAGE + 1,
 ) -> list[tuple[Group, ...]]:
     """Return the groups of each page, with titles that differ within a page."""
     if not any(tops):
         return [() for _ in tops]
-    columns, query = _asked(company_id, wanted, tuple(map(tuple, tops)), most)
+    columns, query = _asked(company_id, hold_filters, tuple(map(tuple, tops)), most)
     # A search is planned for its text.
-    options = {} if any(one.searched for one in wanted) else KEPT
+    options = {} if any(hold_filter.searched for hold_filter in hold_filters) else KEPT
     result = session.execute(query, execution_options=options)
     read, rows = columns.reader(result), result.all()
-    known = {group.id: (group, row) for row in rows for group in (read(row),)}
+    groups_by_id = {group.id: (group, row) for row in rows for group in (read(row),)}
     pages = []
     for at, top in enumerate(tops):
         page_groups = (
             replace(
-                known[i][0],
-                since=getattr(known[i][1], _since_of(at)),
-                records=one.records,
-                book=one.money.get("", 0),
-                money=one.money,
+                groups_by_id[i][0],
+                since=getattr(groups_by_id[i][1], _since_of(at)),
+                records=figure.records,
+                book=figure.money.get("", 0),
+                money=figure.money,
             )
-            for i, one in top.items()
+            for i, figure in top.items()
         )
         pages.append(_apart(list(page_groups), most))
     return pages
@@ -164,60 +164,71 @@ def _since_of(at: int) -> str:
 
 @lru_cache(maxsize=128)
 def _asked(
-    company_id: int, wanted: tuple[Filter, ...], tops: tuple[tuple[int, ...], ...], most: int
+    company_id: int, hold_filters: tuple[Filter, ...], tops: tuple[tuple[int, ...], ...], most: int
 ) -> tuple[Columns[Group], Select[Any]]:
     """Return the query and its row reader, cached for equal arguments."""
     ids = sorted({i for top in tops for i in top})
-    own = select(Cause.label).where(bulk.among(Cause.id, ids))
-    live = (Cause.company_id == company_id, Cause.records > 0, Cause.label.in_(own))
+    own_labels = select(Cause.label).where(bulk.among(Cause.id, ids))
+    live = (Cause.company_id == company_id, Cause.records > 0, Cause.label.in_(own_labels))
     named = select(Cause.label, func.count().label("alike")).where(*live).group_by(Cause.label)
-    alike = named.subquery("named")
+    same_label = named.subquery("named")
     first, *others = (
         select(func.min(Hold.opened_at))
-        .where(*hold_terms(company_id, one), Hold.cause_id == Cause.id)
+        .where(*hold_terms(company_id, hold_filter), Hold.cause_id == Cause.id)
         .where(bulk.among(Cause.id, top[:most]))
         .correlate(Cause)
         .scalar_subquery()
-        for one, top in zip(wanted, tops, strict=True)
+        for hold_filter, top in zip(hold_filters, tops, strict=True)
     )
-    columns = _group_columns(first, alike)
-    beside = (one.label(_since_of(at)) for at, one in enumerate(others, 1))
-    query = columns.select(*beside).outerjoin(alike, alike.c.label == Cause.label)
+    columns = _group_columns(first, same_label)
+    since_columns = (since_query.label(_since_of(at)) for at, since_query in enumerate(others, 1))
+    query = columns.select(*since_columns).outerjoin(same_label, same_label.c.label == Cause.label)
     query = query.outerjoin(Team, Team.id == Cause.team_id)
     return columns, query.where(Cause.company_id == company_id, bulk.among(Cause.id, ids))
 
 
 def _page(
-    wanted: Filter, held: Held, after: tuple[int, int] | None = None
+    hold_filter: Filter, open_holds: Held, after: tuple[int, int] | None = None
 ) -> tuple[dict[int, Figure], int]:
     """Return the figures of a page's causes, one more than a page, and the number of causes."""
 
     def worst_causes() -> tuple[dict[int, Figure], int]:
-        rows = held.tally.causes
-        if wanted.causes:
-            rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
-        asked = filters.filter_predicate(held, wanted)
-        return tally_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
+        rows = open_holds.tally.causes
+        if hold_filter.causes:
+            rows = [
+                [
+                    cause_row
+                    for cause_row in similar_causes
+                    if cause_row.cause_id in hold_filter.causes
+                ]
+                for similar_causes in rows
+            ]
+        matches_filter = filters.filter_predicate(open_holds, hold_filter)
+        return tally_figures.worst_causes(rows, matches_filter, GROUPS_A_PAGE + 1, after)
 
-    return held.tally.once(("worst", wanted, after, held.own_teams), worst_causes)
+    return open_holds.tally.once(("worst", hold_filter, after, open_holds.own_teams), worst_causes)
 
 
-def _apart(found: Sequence[Group], most: int) -> tuple[Group, ...]:
+def _apart(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
     """Return the first groups with distinct titles."""
-    count = Counter(title_text(group.label) for group in found)
+    count = Counter(title_text(group.label) for group in groups)
     return tuple(
         replace(group, label=_title(group, single=count[title_text(group.label)] == 1))
-        for group in found[:most]
+        for group in groups[:most]
     )
 
 
 def _title(group: Group, *, single: bool) -> str:
     title = title_text(group.label)
-    own = group.key.named.replace("_", " ")
-    return title if not own or (single and group.alike == 1) else f"{title.rstrip('.')} ({own})"
+    field_name = group.key.named.replace("_", " ")
+    return (
+        title
+        if not field_name or (single and group.alike == 1)
+        else f"{title.rstrip('.')} ({field_name})"
+    )
 
 
-def _group_columns(since: ScalarSelect[datetime], alike: Subquery) -> Columns[Group]:
+def _group_columns(since: ScalarSelect[datetime], same_label: Subquery) -> Columns[Group]:
     """Return the columns of a group without its counts."""
     pattern = Group(
         id=of(Cause.id),
@@ -230,6 +241,6 @@ def _group_columns(since: ScalarSelect[datetime], alike: Subquery) -> Columns[Gr
         book=0,
         since=of(since.label("since")),
         money={},
-        alike=of(func.coalesce(alike.c.alike, 1).label("alike")),
+        alike=of(func.coalesce(same_label.c.alike, 1).label("alike")),
     )
     return Columns(pattern, {"team": "team.shown"})

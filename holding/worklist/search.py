@@ -259,15 +259,15 @@ def _exact() -> Select[Any]:
     """Return the query, cached because building it costs more than running it."""
     companies: BindParameter[Any] = bindparam("companies", expanding=True)
     texts = bindparam("texts", type_=Text, expanding=True)
-    mine = select(Record.id).where(Record.company_id.in_(companies))
-    theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
+    records = select(Record.id).where(Record.company_id.in_(companies))
+    postings = select(Posting.record_id).where(Posting.company_id.in_(companies))
     equal = (  # one index for each: OR over the join of both reads all records
-        mine.where(Record.number.in_(texts)),
-        mine.where(Record.external_id.in_(texts)),
-        theirs.where(Posting.number.in_(texts)),
-        theirs.where(Posting.target_ref.in_(texts)),
+        records.where(Record.number.in_(texts)),
+        records.where(Record.external_id.in_(texts)),
+        postings.where(Posting.number.in_(texts)),
+        postings.where(Posting.target_ref.in_(texts)),
     )
-    fits = union(*(select(_newest(one).subquery()) for one in equal)).subquery()
+    fits = union(*(select(_newest(query).subquery()) for query in equal)).subquery()
     this_first = case((or_(Posting.number.in_(texts), Posting.target_ref.in_(texts)), 0), else_=1)
     return (
         FOUND.select()
@@ -285,8 +285,8 @@ def _newest(records: Select[int]) -> Select[int]:
 
     For more rows PostgreSQL would read all records.
     """
-    (found,) = records.limit(at_most(SOME)).subquery().c
-    return select(found).order_by(found.desc()).limit(at_most(MOST))
+    (record_id,) = records.limit(at_most(SOME)).subquery().c
+    return select(record_id).order_by(record_id.desc()).limit(at_most(MOST))
 
 
 def find_similar(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
@@ -302,12 +302,12 @@ def find_similar(session: Session, company_id: int, text: str) -> tuple[Found, .
 def find_similar_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
     """Return similar matches in several companies, in two queries."""
     sqlite = session.get_bind().dialect.name == "sqlite"
-    mine = select(Record.id).where(Record.company_id.in_(companies))
-    theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
+    records = select(Record.id).where(Record.company_id.in_(companies))
+    postings = select(Posting.record_id).where(Posting.company_id.in_(companies))
     begins = [
         query.where(_begins(number, start, sqlite=sqlite), _goes_on(number, text)).limit(SOME)
         for start in sorted(beginnings(text))
-        for query, number in ((mine, Record.number), (theirs, Posting.number))
+        for query, number in ((records, Record.number), (postings, Posting.number))
     ]
     of_party = [
         select(Record.id)
@@ -316,7 +316,7 @@ def find_similar_in(session: Session, companies: Sequence[int], text: str) -> tu
         .limit(MOST)
         for company_id, key in _parties(session, companies, text)
     ]
-    fits = union(*(select(one.subquery()) for one in (*begins, *of_party))).subquery()
+    fits = union(*(select(query.subquery()) for query in (*begins, *of_party))).subquery()
     rows = session.execute(
         FOUND.select()
         .select_from(Record)
@@ -335,11 +335,11 @@ def spellings(text: str, most: int) -> frozenset[str]:
     With more than `most` letters, only the usual spellings.
     """
     usual = frozenset({text, text.upper(), text.lower(), text.capitalize(), text.title()})
-    letters = sum(one.lower() != one.upper() for one in text)
+    letters = sum(letter.lower() != letter.upper() for letter in text)
     if letters > most or not text.isascii():
         return usual
-    cases = ({one.lower(), one.upper()} for one in text)
-    return frozenset("".join(one) for one in product(*cases))
+    cases = ({letter.lower(), letter.upper()} for letter in text)
+    return frozenset("".join(combination) for combination in product(*cases))
 
 
 def beginnings(text: str) -> frozenset[str]:
@@ -355,7 +355,7 @@ def beginnings(text: str) -> frozenset[str]:
         letters += len(cases) > 1
         if letters > VARIED:
             break
-        starts = [start + one for start in starts for one in sorted(cases)]
+        starts = [start + variant for start in starts for variant in sorted(cases)]
     return frozenset(starts)
 
 
@@ -384,8 +384,8 @@ def _parties(session: Session, companies: Sequence[int], text: str) -> list[tupl
         (company_id, party_merge.keys_named(company_id, text, most).subquery())
         for company_id in companies
     ]
-    each = [select(literal(company_id).label("of"), keys.c.key) for company_id, keys in named]
-    return [(row.of, row.key) for row in session.execute(union_all(*each))]
+    queries = [select(literal(company_id).label("of"), keys.c.key) for company_id, keys in named]
+    return [(row.of, row.key) for row in session.execute(union_all(*queries))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,9 +446,9 @@ def find_whereabouts(
                 if hold.record_id == record.id
             ),
             waits=tuple(
-                ConnectionWait(one.number, one.target, one.cause, one.since, one.until)
-                for one in connection_waits
-                if one.record_id == record.id
+                ConnectionWait(wait.number, wait.target, wait.cause, wait.since, wait.until)
+                for wait in connection_waits
+                if wait.record_id == record.id
             ),
         )
         for record in records

@@ -55,19 +55,25 @@ def pairs_of(session: Session, hold: HoldRow, hidden: Collection[str]) -> tuple[
     outcome = replay_for_page(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
-        pairs = [one._replace(hit=one.hit or is_named_in(hold.message, one.sent)) for one in pairs]
+        pairs = [
+            pair._replace(hit=pair.hit or is_named_in(hold.message, pair.sent)) for pair in pairs
+        ]
     worked_out = any(pair.sent is not None for pair in pairs)
-    taken = {pair.path for pair in pairs}
-    head = {key: one for key, one in (hold.body or {}).items() if not isinstance(one, list)}
-    rest = [
+    used_paths = {pair.path for pair in pairs}
+    head = {key: value for key, value in (hold.body or {}).items() if not isinstance(value, list)}
+    unused_pairs = [
         Pair(path, value, "", None, "", hit=False, taken=worked_out)
         for path, value in flatten(head)
-        if path not in taken and "[" not in path
+        if path not in used_paths and "[" not in path
     ]
     compared = _compared(outcome, hold) if outcome else frozenset()
-    each = (one._replace(decides=_decides(one, compared)) for one in (*pairs, *rest))
-    shown = sorted(each, key=lambda one: (not one.hit, not one.decides, not one.field))
-    return tuple(mask_pair(one, hidden) for one in shown)
+    decided_pairs = (
+        pair._replace(decides=_decides(pair, compared)) for pair in (*pairs, *unused_pairs)
+    )
+    sorted_pairs = sorted(
+        decided_pairs, key=lambda pair: (not pair.hit, not pair.decides, not pair.field)
+    )
+    return tuple(mask_pair(pair, hidden) for pair in sorted_pairs)
 
 
 def mask_pair(pair: Pair, hidden: Collection[str]) -> Pair:
@@ -101,18 +107,20 @@ def _compared(outcome: Outcome, hold: HoldRow) -> frozenset[tuple[str, int | Non
     """Return what the hold's rule compared, with lines; nothing for an approval."""
     routes = () if hold.approval or hold.of_push else (hold.route, "", "*")
     verdicts_of_rule = [
-        one for one in outcome.verdicts if one.rule == hold.rule and one.route in routes
+        verdict
+        for verdict in outcome.verdicts
+        if verdict.rule == hold.rule and verdict.route in routes
     ]
     return frozenset(
-        (name, one.line if name.startswith("line.") else None)
-        for one in verdicts_of_rule
-        if one.result in (HIT, UNKNOWN) and not one.released
-        for name, _ in one.operands
+        (name, verdict.line if name.startswith("line.") else None)
+        for verdict in verdicts_of_rule
+        if verdict.result in (HIT, UNKNOWN) and not verdict.released
+        for name, _ in verdict.operands
     )
 
 
-def _decides(one: Pair, compared: frozenset[tuple[str, int | None]]) -> bool:
-    return (one.path, one.line) in compared or (one.field, one.line) in compared
+def _decides(pair: Pair, compared: frozenset[tuple[str, int | None]]) -> bool:
+    return (pair.path, pair.line) in compared or (pair.field, pair.line) in compared
 
 
 def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
@@ -123,8 +131,8 @@ def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
         path = cause.named
         return [Pair(path, values.get(path), path, None, finding.message, hit=True)]
     if cause.kind is CauseKind.STATUS:
-        told = [path for path, value in values.items() if value.strip() == cause.named]
-        return [Pair(path, cause.named, path, None, "", hit=True) for path in told]
+        status_paths = [path for path, value in values.items() if value.strip() == cause.named]
+        return [Pair(path, cause.named, path, None, "", hit=True) for path in status_paths]
     if cause.table is None:
         return []
     key, table = _lacking(cause), cause.table
@@ -169,7 +177,7 @@ def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | 
 
 def _operand(row: Lineage) -> tuple[str, str]:
     """Return the record's own field among the operands, as in `customer = C-77`."""
-    plain = (one for one in row.reads if _FIELD.fullmatch(one[0]))
+    plain = (operand for operand in row.reads if _FIELD.fullmatch(operand[0]))
     return next(plain, row.reads[0] if row.reads else (row.source, ""))
 
 
@@ -222,30 +230,40 @@ def load_beside(session: Session, hold: HoldRow, hidden: Collection[str]) -> Bes
 
 def _typed(session: Session, hold: HoldRow) -> Beside | None:
     """Return the documents found before ours was created."""
-    seen = manual_entries.found_documents(session, hold.posting_id)
-    if seen is None or not seen[1] or hold.content is None:
+    found_entries = manual_entries.found_documents(session, hold.posting_id)
+    if found_entries is None or not found_entries[1] or hold.content is None:
         return None  # where nothing is named there, the hold says why
-    at, documents = seen
-    ours = _values(hold.content["fields"], hold.content["lines"])
-    theirs = [_of_stands(one) for one in documents]
-    names = [name for name in ours if any(name in one for one in theirs)]
-    rows = [_row(name, ours[name], [one.get(name, "") for one in theirs]) for name in names]
-    numbers = tuple(one.number for one in documents)
+    at, documents = found_entries
+    own_values = _values(hold.content["fields"], hold.content["lines"])
+    target_values = [_of_stands(document) for document in documents]
+    names = [name for name in own_values if any(name in values for values in target_values)]
+    rows = [
+        _row(name, own_values[name], [values.get(name, "") for values in target_values])
+        for name in names
+    ]
+    numbers = tuple(document.number for document in documents)
     return Beside(sent=False, at=at, numbers=numbers, rows=_sorted(rows), linkable=hold.open)
 
 
 def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
     """Return the target's document with our number, as far as the target reports it."""
-    there = manual_entries.document_under_our_number(session, hold.posting_id)
+    target_document = manual_entries.document_under_our_number(session, hold.posting_id)
     push = conflicted_push(session, hold.posting_id or 0)
-    if there is None or push is None:
+    if target_document is None or push is None:
         return None
-    ours, theirs = _values(push.content["fields"], push.content["lines"]), _of_stands(there)
-    rows = [_row(name, ours[name], [theirs[name]]) for name in ours if name in theirs]
+    own_values, target_values = (
+        _values(push.content["fields"], push.content["lines"]),
+        _of_stands(target_document),
+    )
+    rows = [
+        _row(name, own_values[name], [target_values[name]])
+        for name in own_values
+        if name in target_values
+    ]
     return Beside(
         sent=False,
         at=push.closed_at or hold.opened_at,
-        numbers=(there.number,),
+        numbers=(target_document.number,),
         rows=_sorted(rows),
         linkable=hold.open,
     )
@@ -272,17 +290,17 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
         return None
     body = row.seen
     routes = program(session, row.ruleset_version_id).routes
-    theirs = {name for one in routes if one.name == row.route for name in one.theirs}
+    target_fields = {name for route in routes if route.name == row.route for name in route.theirs}
     content = row.content
-    ours = _values(content["fields"], content["lines"])
+    own_values = _values(content["fields"], content["lines"])
     rows = []
     for line, field, value in body["differs"]:
         name = _name(line, field)
-        sent = ours[name] if name in ours else sent_sum(content, line, field)
-        rows.append(_row(name, sent, [value], whose="theirs" if name in theirs else ""))
+        sent = own_values[name] if name in own_values else sent_sum(content, line, field)
+        rows.append(_row(name, sent, [value], whose="theirs" if name in target_fields else ""))
     if body["void"] or body["found"] == "absent":
-        there = "void" if body["void"] else "not there"
-        rows = [Row("document", "posted", (there,), differs=True)]
+        target_state = "void" if body["void"] else "not there"
+        rows = [Row("document", "posted", (target_state,), differs=True)]
     return (
         Beside(sent=True, at=row.at, numbers=(row.number,), rows=_sorted(rows), linkable=False)
         if rows
@@ -303,8 +321,8 @@ def sent_sum(content: Mapping[str, Any], line: int, field: str) -> str:
     return "" if total == MISSING else total
 
 
-def _of_stands(one: Stands) -> dict[str, str]:
-    return _values(one.fields, one.lines)
+def _of_stands(document: Stands) -> dict[str, str]:
+    return _values(document.fields, document.lines)
 
 
 def _values(fields: Values, lines: Iterable[Values]) -> dict[str, str]:
@@ -318,9 +336,9 @@ def _name(line: int, field: str) -> str:
     return f"line {line} {field}" if line else field or "lines"
 
 
-def _row(name: str, ours: str, theirs: list[str], whose: str = "") -> Row:
-    differs = not whose and any(not is_same_value(ours, one) for one in theirs)
-    return Row(name, ours, tuple(theirs), differs=differs, whose=whose)
+def _row(name: str, own_value: str, target_values: list[str], whose: str = "") -> Row:
+    differs = not whose and any(not is_same_value(own_value, value) for value in target_values)
+    return Row(name, own_value, tuple(target_values), differs=differs, whose=whose)
 
 
 def _sorted(rows: list[Row]) -> tuple[Row, ...]:
@@ -328,11 +346,11 @@ def _sorted(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: not row.differs))
 
 
-def _masked(found: Beside, hidden: Collection[str]) -> Beside:
+def _masked(comparison: Beside, hidden: Collection[str]) -> Beside:
     rows = [
         replace(row, ours=MASK, theirs=tuple(MASK for _ in row.theirs))
         if row.name in hidden
         else row
-        for row in found.rows
+        for row in comparison.rows
     ]
-    return replace(found, rows=tuple(rows))
+    return replace(comparison, rows=tuple(rows))

@@ -358,7 +358,7 @@ def now_there(
         return queries.approval_candidates(session, company_id, postings=ids)
     cause, after = wish.cause_id, wish.after
     return queries.approval_candidates(
-        session, company_id, cause_id=cause, wanted=wanted, after=after
+        session, company_id, cause_id=cause, hold_filter=wanted, after=after
     )
 
 

@@ -420,7 +420,7 @@ def chosen_by_query() -> tuple[group_members.Member, ...]:
         g.company.id,
         postings=ids,
         cause_id=None if ids else cause,
-        wanted=filter_of_address(),
+        hold_filter=filter_of_address(),
         after=forms.parse_whole(request.args.get("after")) or 0,
     )
 

@@ -606,7 +606,7 @@ def no_worker() -> IdleWork | None:
     """
     if "idle_work" not in g:
         workers = _counts().workers
-        g.idle_work = idle_work(store.reading(), g.now, g.company.id, found=workers)
+        g.idle_work = idle_work(store.reading(), g.now, g.company.id, counted_workers=workers)
     found: IdleWork | None = g.idle_work
     return found if found and (found.minutes if found.since else found.count) else None
 

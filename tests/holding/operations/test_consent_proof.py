@@ -109,8 +109,8 @@ def broken(*changes: tuple[Callable[..., object], str, str]) -> ExitStack:
     what it was told before.
     """
     stack = ExitStack()
-    separation._known.clear()
-    stack.callback(separation._known.clear)
+    separation._cached_names.clear()
+    stack.callback(separation._cached_names.clear)
     for function, old, new in changes:
         stack.enter_context(changed(function, old, new))
     return stack

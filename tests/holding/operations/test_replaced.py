@@ -32,12 +32,12 @@ def removed(lane: Lane) -> list[bool]:
 def test_T05e_a_body_that_was_replaced_is_removed_after_a_time(halved: Lane) -> None:
     before = [(row.sha256, row.headers, row.rows, row.state) for row in halved.rows(Request)]
     now = halved.clock.now()
-    assert remove_bodies(halved.database, now + KEPT - DAY, kept=KEPT) == 0
+    assert remove_bodies(halved.database, now + KEPT - DAY, retention=KEPT) == 0
     assert removed(halved) == [False] * 5
-    assert remove_bodies(halved.database, now + KEPT, kept=KEPT) == 2
+    assert remove_bodies(halved.database, now + KEPT, retention=KEPT) == 2
     assert removed(halved) == [True, True, False, False, False]
     assert [row.body_removed_at for row in halved.rows(Request)][:2] == [now + KEPT] * 2
-    assert remove_bodies(halved.database, now + 2 * KEPT, kept=KEPT) == 0
+    assert remove_bodies(halved.database, now + 2 * KEPT, retention=KEPT) == 0
     after = [(row.sha256, row.headers, row.rows, row.state) for row in halved.rows(Request)]
     assert after == before
 
@@ -47,7 +47,7 @@ def test_T05e_it_stays_while_one_of_its_documents_has_no_end(halved: Lane) -> No
         last = max(halved.rows(Push), key=lambda one: one.number)
         session.get_one(Push, last.id).closed_at = None
     later = halved.clock.now() + 2 * KEPT
-    assert remove_bodies(halved.database, later, kept=KEPT) == 1  # that of the first two
+    assert remove_bodies(halved.database, later, retention=KEPT) == 1  # that of the first two
     assert removed(halved) == [False, True, False, False, False]
 
 
@@ -57,5 +57,5 @@ def test_T05e_a_call_that_was_sent_again_after_a_doubt_keeps_what_it_sent(lane: 
     lane.start_sync()
     lane.work()
     lane.settle()
-    assert remove_bodies(lane.database, lane.clock.now() + 2 * KEPT, kept=KEPT) == 0
+    assert remove_bodies(lane.database, lane.clock.now() + 2 * KEPT, retention=KEPT) == 0
     assert not any(row.body is None for row in lane.sends())
