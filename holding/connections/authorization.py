@@ -121,17 +121,21 @@ def finish(
         words = f"You cannot finish connecting {connection.name}, because your session asked for"
         return Refusal("authorization.foreign", f"{words} nothing of the kind.", AGAIN, 403)
     with database.write() as session:
-        way = _taken(session, request_row, target, actor, returned, clock.now(), keys)
-    if isinstance(way, Refusal):
-        return way
+        exchange_context = _taken(session, request_row, target, actor, returned, clock.now(), keys)
+    if isinstance(exchange_context, Refusal):
+        return exchange_context
     granted = target.exchange(
-        way.settings, way.secret, code=returned.code, back=way.back, http=http
+        exchange_context.settings,
+        exchange_context.secret,
+        code=returned.code,
+        back=exchange_context.back,
+        http=http,
     )
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
         if granted.kind != "granted":
             return _not_granted(session, connection, actor, granted.kind, granted.words, now)
-        if connection.lock != way.lock:
+        if connection.lock != exchange_context.lock:
             words = f"The key or the settings of {connection.name} were changed meanwhile."
             return _refused(session, connection, actor, now, "changed", words, AGAIN)
         words = f"{actor.name} connected {connection.name} to {target.authorizes}"
@@ -164,13 +168,13 @@ def disconnect(
             stopped = _stopped(session, connection_id, actor, clock.now(), keys)
         if isinstance(stopped, Refusal):
             return stopped
-        told = stopped.target.revoke(stopped.settings, stopped.secret, http)
+        revocation = stopped.target.revoke(stopped.settings, stopped.secret, http)
         with database.write() as session:
             connection, now = session.get_one(Connection, connection_id), clock.now()
             log_connection_event(
-                session, connection, actor, now, f"connection.{told.kind}", told.words
+                session, connection, actor, now, f"connection.{revocation.kind}", revocation.words
             )
-        return told
+        return revocation
     finally:
         with database.write() as session:
             leases.leave(session, duty, owner=owner)
@@ -217,7 +221,7 @@ def _request(
 
 def _taken(
     session: Session,
-    found: AuthorizationRequest,
+    request_row: AuthorizationRequest,
     target: Authorizing,
     actor: Actor,
     came: Returned,
@@ -225,10 +229,10 @@ def _taken(
     keys: Keys | None,
 ) -> _Way | Refusal:
     """Use up the return, and check whether it leads to a key."""
-    connection = session.get_one(Connection, found.connection_id)
+    connection = session.get_one(Connection, request_row.connection_id)
     used = session.execute(
         update(AuthorizationRequest)
-        .where(AuthorizationRequest.id == found.id, AuthorizationRequest.used_at.is_(None))
+        .where(AuthorizationRequest.id == request_row.id, AuthorizationRequest.used_at.is_(None))
         .values(used_at=now)
         .returning(AuthorizationRequest.id)
     ).first()
@@ -236,7 +240,7 @@ def _taken(
     if used is None:
         words = f"{cannot} this answer of {target.authorizes} was used already."
         return Refusal("authorization.used", words, AGAIN)
-    if found.expires_at <= now:
+    if request_row.expires_at <= now:
         words = f"{cannot} it was begun more than {GOOD_FOR.seconds // 60} minutes ago."
         return Refusal("authorization.expired", words, AGAIN)
     if came.denied:
@@ -257,11 +261,16 @@ def _taken(
         return _refused(session, connection, actor, now, "company", words, hint)
     if isinstance(secret, Refusal):
         return secret
-    return _Way(connection, target, settings, secret, found.back, connection.lock)
+    return _Way(connection, target, settings, secret, request_row.back, connection.lock)
 
 
 def _not_granted(
-    session: Session, connection: Connection, actor: Actor, kind: str, said: str, now: datetime
+    session: Session,
+    connection: Connection,
+    actor: Actor,
+    kind: str,
+    target_words: str,
+    now: datetime,
 ) -> Refusal:
     """Return why no key was granted, and what to do."""
     cannot = f"You cannot finish connecting {connection.name}, because"
@@ -273,7 +282,7 @@ def _not_granted(
     else:
         words = f"{cannot} the code could not be exchanged now."
         hint = f"Try again in a few minutes. {AGAIN}"
-    return _refused(session, connection, actor, now, kind, words, f"{said} {hint}")
+    return _refused(session, connection, actor, now, kind, words, f"{target_words} {hint}")
 
 
 def _refused(

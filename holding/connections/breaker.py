@@ -90,14 +90,14 @@ def failing(session: Session, connection_id: int) -> bool:
 
 def turn(session: Session, connection_id: int, now: datetime) -> bool:
     """Claim the probe of an open breaker if it is due; return whether we have it."""
-    taken = session.scalar(
+    claimed_id = session.scalar(
         update(Throttle)
         .where(Throttle.connection_id == connection_id, Throttle.breaker != BreakerState.CLOSED)
         .where(_time_to_ask(now, now + LONGEST))
         .values(breaker=BreakerState.HALF_OPEN, open_until=now + SHORTEST)
         .returning(Throttle.connection_id)
     )
-    return taken is not None
+    return claimed_id is not None
 
 
 def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
@@ -178,7 +178,7 @@ def passed(session: Session, connection_id: int, now: datetime) -> None:
 def looked(
     session: Session,
     connection_id: int,
-    found: Sequence[Found],
+    lookups: Sequence[Found],
     now: datetime,
     pace: float,
     *,
@@ -190,15 +190,15 @@ def looked(
     one count as answers.
     """
     if any(
-        one.kind != "unknown"
-        or one.target_ref
-        or one.key_lasts
-        or one.lookup_refused
-        or one.answered
-        for one in found
+        lookup.kind != "unknown"
+        or lookup.target_ref
+        or lookup.key_lasts
+        or lookup.lookup_refused
+        or lookup.answered
+        for lookup in lookups
     ):
         answered(session, connection_id, now)
-    elif any(one.key_refused for one in found):
+    elif any(lookup.key_refused for lookup in lookups):
         shut(session, connection_id, now, key_id)
     else:
         failed(session, connection_id, now, pace)
@@ -300,20 +300,22 @@ def locked(session: Session, connection_id: int) -> Throttle:
     return row
 
 
-def body_of(found: Found, fault: str = "") -> dict[str, Any]:
+def body_of(lookup: Found, fault: str = "") -> dict[str, Any]:
     """Return a reading as it is stored: the differences, the target's words and proof.
 
     `fault`: the target stored the document otherwise from the start, and no user changed it since.
     """
     return {
-        "found": found.kind,
-        "void": found.void,
-        "differs": [[one.line, one.field, one.value] for one in found.differs],
-        "words": found.words,
-        "by": found.changed_by,
+        "found": lookup.kind,
+        "void": lookup.void,
+        "differs": [
+            [difference.line, difference.field, difference.value] for difference in lookup.differs
+        ],
+        "words": lookup.words,
+        "by": lookup.changed_by,
         **({"fault": fault} if fault else {}),
-        "ref": found.target_ref,
-        "proof": found.proof.decode("utf-8", "replace")[:PROOF_CAP],
+        "ref": lookup.target_ref,
+        "proof": lookup.proof.decode("utf-8", "replace")[:PROOF_CAP],
     }
 
 
@@ -322,13 +324,15 @@ def digest(body: Mapping[str, Any]) -> str:
     return sha256_hex(dumps({name: body[name] for name in _NEWS}))
 
 
-def covers(body: Mapping[str, Any], found: Found) -> bool:
+def covers(body: Mapping[str, Any], lookup: Found) -> bool:
     """Check whether a stored reading contains everything that a later lookup found."""
-    known_differences = {tuple(one) for one in body["differs"]}
-    found_differences = {(one.line, one.field, one.value) for one in found.differs}
+    known_differences = {tuple(difference) for difference in body["differs"]}
+    found_differences = {
+        (difference.line, difference.field, difference.value) for difference in lookup.differs
+    }
     return (
-        body["found"] == found.kind
-        and body["void"] == found.void
+        body["found"] == lookup.kind
+        and body["void"] == lookup.void
         and found_differences <= known_differences
     )
 

@@ -149,17 +149,28 @@ class Channel:
 
     def total_field(self, document: str) -> str | None:
         """Return the field with the total of a document type."""
-        known = (one for one in self.target.documents if one.name == document)
-        return next((one.total_field for one in known), None)
+        schemas = (schema for schema in self.target.documents if schema.name == document)
+        return next((schema.total_field for schema in schemas), None)
 
     def tax_field(self, document: str) -> str:
         """Return the field with a line's tax of a document type; blank if it has none."""
-        known = (one.amounts for one in self.target.documents if one.name == document)
-        return next((one.tax for one in known if one is not None and one.tax), "")
+        all_amounts = (
+            schema.amounts for schema in self.target.documents if schema.name == document
+        )
+        return next(
+            (amounts.tax for amounts in all_amounts if amounts is not None and amounts.tax), ""
+        )
 
     def unsent_fields(self, document: str) -> frozenset[str]:
         """Return the fields of a document type that the target works out itself."""
-        schema = next((one for one in self.target.documents if one.name == document), None)
+        schema = next(
+            (
+                document_schema
+                for document_schema in self.target.documents
+                if document_schema.name == document
+            ),
+            None,
+        )
         fields = (*schema.header, *schema.lines) if schema is not None else ()
         return frozenset(field.name for field in fields if not field.sent)
 
@@ -169,11 +180,11 @@ class Channel:
 
     def shows(self, document: str) -> bool:
         """Check whether the target returns documents of a type on lookup."""
-        return all(one.shown for one in self.target.documents if one.name == document)
+        return all(schema.shown for schema in self.target.documents if schema.name == document)
 
     def counts(self, document: str) -> bool:
         """Check whether a document type counts against the monthly quota."""
-        return all(one.counted for one in self.target.documents if one.name == document)
+        return all(schema.counted for schema in self.target.documents if schema.name == document)
 
     @property
     def calls_to_send(self) -> int:
@@ -211,10 +222,10 @@ def _channel(
     connection: Connection,
     target: Target,
     secret: str,
-    told: tuple[Mapping[str, object], ZoneInfo],
+    settings_with_zone: tuple[Mapping[str, object], ZoneInfo],
     key: ConnectionKey | None,
 ) -> Channel:
-    settings, zone = told
+    settings, zone = settings_with_zone
     own_settle = desk.settings.settle_seconds
     settle = target.settle_seconds if own_settle is None else own_settle
     return Channel(
@@ -251,8 +262,8 @@ def opened_channel(
     secret = opened_secret(connection, key, desk.keys)
     if isinstance(secret, Refusal):
         return secret
-    told = settings_with(connection, zone, currency, listed)
-    return _channel(desk, connection, target, secret, told, key)
+    settings_with_zone = settings_with(connection, zone, currency, listed)
+    return _channel(desk, connection, target, secret, settings_with_zone, key)
 
 
 def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
@@ -330,7 +341,7 @@ def test_connection(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
         was_failing = breaker.in_doubt(session, connection_id)  # that it is away was told already
-        keep_report(session, connection, report, now, asked=actor.person_id is not None)
+        keep_report(session, connection, report, now, requested=actor.person_id is not None)
         if clocked_http.ahead is not None:
             breaker.note_clock(session, connection_id, clocked_http.ahead, now)
         if report.ok and (was_failing or actor.person_id is not None):
@@ -366,9 +377,9 @@ def _with_items(
         )
         if codes and target.pace.per_minute is not None:  # what is to be sent waits for these calls
             breaker.locked(session, connection.id).tokens -= len(codes)
-    found = target.items(codes, settings, secret, http) if codes else {}
-    told = {} if isinstance(found, Found) else found
-    return replace(report, snapshot=replace(report.snapshot, items=told))
+    response = target.items(codes, settings, secret, http) if codes else {}
+    reported_items = {} if isinstance(response, Found) else response
+    return replace(report, snapshot=replace(report.snapshot, items=reported_items))
 
 
 def run_test(
@@ -387,15 +398,15 @@ def keep_report(
     report: ConnectionReport,
     now: datetime,
     *,
-    asked: bool,
+    requested: bool,
 ) -> None:
     """Store the last test for its page; an automatic one only if a step changed.
 
     A passed test lets a new connection send.
     """
     steps = [asdict(step) for step in report.steps]
-    steps = steps if asked else _with_whole(connection.test_steps, steps)
-    if asked or _ends(connection.test_steps) != _ends(steps):
+    steps = steps if requested else _with_whole(connection.test_steps, steps)
+    if requested or _ends(connection.test_steps) != _ends(steps):
         connection.tested_at, connection.test_steps = now, steps
     if report.ok and connection.untested_since is not None:
         connection.untested_since = None
@@ -410,8 +421,10 @@ def _with_whole(
     """Add results of the last whole test to the steps of a usual one, which does not
     repeat them.
     """
-    whole_steps = {one.get("name"): dict(one) for one in before if one.get("code") in WHOLE_ONLY}
-    return [one if one["ok"] is False else whole_steps.get(one["name"], one) for one in steps]
+    whole_steps = {
+        step.get("name"): dict(step) for step in before if step.get("code") in WHOLE_ONLY
+    }
+    return [step if step["ok"] is False else whole_steps.get(step["name"], step) for step in steps]
 
 
 def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
@@ -473,17 +486,17 @@ def read_lists_again(
     connections = session.scalars(query).all()
     if not connections:
         return Refusal("connection.unknown", "There is no such accounting system.", status=404)
-    active = [one for one in connections if one.paused_at is None]
+    active = [connection for connection in connections if connection.paused_at is None]
     if not active:
-        paused = ", ".join(one.name for one in connections)
+        paused = ", ".join(connection.name for connection in connections)
         return Refusal("connection.paused", f"{paused} is paused.", "Ask an operator to resume it.")
-    ids = [one.id for one in active]
+    ids = [connection.id for connection in active]
     for table in (Snapshot, ListReading):
         session.execute(update(table).where(table.connection_id.in_(ids)).values(due_at=now))
-    for one in active:
-        words = f"{actor.name} had {one.name} asked again for its codes."
-        log_connection_event(session, one, actor, now, "lists.asked", words)
-    return tuple(one.name for one in active)
+    for connection in active:
+        words = f"{actor.name} had {connection.name} asked again for its codes."
+        log_connection_event(session, connection, actor, now, "lists.asked", words)
+    return tuple(connection.name for connection in active)
 
 
 def outcome(connection: Connection, report: ConnectionReport) -> str:
@@ -592,7 +605,7 @@ def renew(
     name, owner = duty_of(connection_id), uuid.uuid4().hex
     with database.read() as session:
         before = _key(session, connection_id, keys)
-    if before is None or not _wanted(before, clock, at_once=at_once):
+    if before is None or not _is_due(before, clock, at_once=at_once):
         return None
     end = clock.monotonic() + patience
     # One process at a time, because each exchange ends the refresh token that it used.
@@ -602,12 +615,16 @@ def renew(
         clock.sleep(LOOK_SECONDS)
     try:
         with database.read() as session:
-            found = _key(session, connection_id, keys)  # another process may have been faster
-        is_renewed = found is not None and found.secret != before.secret
-        if found is None or not _wanted(found, clock, at_once=at_once and not is_renewed):
+            current_key = _key(session, connection_id, keys)  # another process may have been faster
+        is_renewed = current_key is not None and current_key.secret != before.secret
+        if current_key is None or not _is_due(
+            current_key, clock, at_once=at_once and not is_renewed
+        ):
             return None
-        renewal = found.system.renew(found.connection.settings, found.secret, http)
-        _keep(database, clock, found, renewal, keys)
+        renewal = current_key.system.renew(
+            current_key.connection.settings, current_key.secret, http
+        )
+        _keep(database, clock, current_key, renewal, keys)
         return renewal
     finally:
         with database.write() as session:
@@ -639,8 +656,10 @@ def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None
     return _Key(row_id, system, connection, secret)
 
 
-def _wanted(found: _Key | None, clock: Clock, *, at_once: bool) -> bool:
-    return found is not None and (at_once or found.system.is_due(found.secret, clock.now()))
+def _is_due(stored_key: _Key | None, clock: Clock, *, at_once: bool) -> bool:
+    return stored_key is not None and (
+        at_once or stored_key.system.is_due(stored_key.secret, clock.now())
+    )
 
 
 def _begun(database: Database, clock: Clock, name: str, owner: str) -> bool:
@@ -649,29 +668,31 @@ def _begun(database: Database, clock: Clock, name: str, owner: str) -> bool:
         return leases.take(session, name, owner=owner, until=now + AT_MOST, now=now)
 
 
-def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Keys | None) -> None:
+def _keep(
+    database: Database, clock: Clock, stored_key: _Key, renewal: Renewed, keys: Keys | None
+) -> None:
     """Store the renewed key, or log why there is none."""
     box = keys or load_keys(Settings.from_env())
     with database.write() as session:
-        now, connection = clock.now(), session.get_one(Connection, found.connection.id)
-        if told.kind != "renewed" or isinstance(box, Refusal):
-            if connection.side == "source":  # whoever reads it says why it cannot be read
+        now, connection = clock.now(), session.get_one(Connection, stored_key.connection.id)
+        if renewal.kind != "renewed" or isinstance(box, Refusal):
+            if connection.side == "source":  # the next reading reports why it fails
                 return
-            if told.kind == "refused":
-                is_new = breaker.shut(session, connection.id, now, found.row_id)
+            if renewal.kind == "refused":
+                is_new = breaker.shut(session, connection.id, now, stored_key.row_id)
             else:
                 is_new = not breaker.failing(session, connection.id)
-            words = f"The key of {connection.name} could not be renewed. {told.words}"
+            words = f"The key of {connection.name} could not be renewed. {renewal.words}"
             if is_new:
                 log_connection_event(
                     session, connection, SYSTEM, now, "connection.not_renewed", words
                 )
             return
-        row = session.get_one(ConnectionKey, found.row_id)
+        row = session.get_one(ConnectionKey, stored_key.row_id)
         session.execute(
             update(ConnectionKey)
             .where(ConnectionKey.id == row.id, ConnectionKey.state == KeyState.ACTIVE)
-            .values(secret=box.encrypt(told.secret, row=bound(connection, row.no)))
+            .values(secret=box.encrypt(renewal.secret, row=bound(connection, row.no)))
         )
 
 
@@ -680,23 +701,23 @@ def duty_of(connection_id: int) -> str:
     return f"renewal:{connection_id}"
 
 
-def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
+def with_renewal(report: ConnectionReport, renewal: Renewed | None) -> ConnectionReport:
     """Return the report with the reason why the key was not renewed, if it may explain a failed
     test.
     """
-    if told is None or (told.kind == "renewed" and not told.hint):
+    if renewal is None or (renewal.kind == "renewed" and not renewal.hint):
         return report
-    if told.kind == "renewed":
-        warning = Step("Key renewal", None, told.words, told.hint, "key.short_lived")
+    if renewal.kind == "renewed":
+        warning = Step("Key renewal", None, renewal.words, renewal.hint, "key.short_lived")
         return replace(report, steps=(warning, *report.steps))
-    if any(step.words == told.words for step in report.steps):
+    if any(step.words == renewal.words for step in report.steps):
         return report
-    if told.kind == "refused":
+    if renewal.kind == "refused":
         usual = "Give the connection a new key, or allow it in the system once more."
-        first = Step.failed("Key renewal", told.words, told.hint or usual, "key.renewal")
+        first = Step.failed("Key renewal", renewal.words, renewal.hint or usual, "key.renewal")
     elif report.reached and not report.ok:
         hint = "Compare the address for tokens of this connection, then test again."
-        first = Step.failed("Key renewal", told.words, hint, "key.not_renewed")
+        first = Step.failed("Key renewal", renewal.words, hint, "key.not_renewed")
     else:
         return report
     return replace(report, steps=(first, *report.steps))

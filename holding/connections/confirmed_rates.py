@@ -116,11 +116,13 @@ def ask(
             "connection.side",
             f"{connection.name} is not an accounting system: nothing is sent to it.",
         )
-    found = _stored(session, connection.id)
-    if (ASKED in found) is on:
+    stored_rates = _stored(session, connection.id)
+    if (ASKED in stored_rates) is on:
         return None
-    kept = {**found, ASKED: {}} if on else {k: v for k, v in found.items() if k != ASKED}
-    _keep(session, connection, kept, actor, now)
+    new_rates = (
+        {**stored_rates, ASKED: {}} if on else {k: v for k, v in stored_rates.items() if k != ASKED}
+    )
+    _keep(session, connection, new_rates, actor, now)
     what = "have to be confirmed" if on else "are used as the units table says"
     words = f"Rates of units {what} for {connection.name}."
     log_connection_event(session, connection, actor, now, "connection.rates", words)
@@ -142,9 +144,9 @@ def confirm(
     connection = session.get_one(Connection, connection_id)
     if refusal := _refused(actor, connection):
         return refusal
-    breaker.locked(session, connection.id)  # one after the other, whoever confirms
-    found = _stored(session, connection.id)
-    waiting = {one.cause_id: one for one in _waiting(session, connection, found)}
+    breaker.locked(session, connection.id)  # one confirmation at a time
+    stored_rates = _stored(session, connection.id)
+    waiting = {rate.cause_id: rate for rate in _waiting(session, connection, stored_rates)}
     if not cause_ids or not waiting.keys() >= set(cause_ids):
         words = "This rate does not wait to be confirmed any more."
         hint = "It was confirmed meanwhile, or the units table has another one: look at the page."
@@ -152,12 +154,12 @@ def confirm(
     chosen = tuple(waiting[cause_id] for cause_id in sorted(cause_ids))
     keys = {row.id: row.key for row in session.scalars(_CAUSES, {"ids": list(cause_ids)})}
     stamp = {"by": actor.person_id, "at": now.isoformat()}
-    for one in chosen:
-        entry, (base, num, den) = keys[one.cause_id].rate_of
-        found[entry] = {"base": base, "num": num, "den": den, **stamp}
-        words = f"{one.says} was confirmed for {connection.name}."
+    for rate in chosen:
+        entry, (base, num, den) = keys[rate.cause_id].rate_of
+        stored_rates[entry] = {"base": base, "num": num, "den": den, **stamp}
+        words = f"{rate.says} was confirmed for {connection.name}."
         log_connection_event(session, connection, actor, now, "connection.rate", words)
-    revision = _keep(session, connection, found, actor, now)
+    revision = _keep(session, connection, stored_rates, actor, now)
     if revision is not None:
         states.note_cause_change(session, connection.company_id, list(keys.values()), revision)
     return chosen
@@ -166,9 +168,9 @@ def confirm(
 def of_connection(session: Session, connection_id: int) -> Rates:
     """Return the confirmed and the waiting rates of a target."""
     connection = session.get_one(Connection, connection_id)
-    found = _stored(session, connection.id)
-    people = _names(session, {body.get("by") for body in found.values()})
-    told = tuple(
+    stored_rates = _stored(session, connection.id)
+    people = _names(session, {body.get("by") for body in stored_rates.values()})
+    confirmed_rates = tuple(
         ConfirmedRate(
             unit=entry.partition("|")[0],
             item=entry.partition("|")[2],
@@ -176,14 +178,14 @@ def of_connection(session: Session, connection_id: int) -> Rates:
             by=people.get(body["by"], "Clearpost"),
             at=datetime.fromisoformat(body["at"]),
         )
-        for entry, body in sorted(found.items())
+        for entry, body in sorted(stored_rates.items())
         if entry != ASKED
     )
-    asked = ASKED in found  # else nothing waits to be confirmed
-    waiting = _waiting(session, connection, found) if asked else ()
+    is_required = ASKED in stored_rates  # else nothing waits to be confirmed
+    waiting = _waiting(session, connection, stored_rates) if is_required else ()
     items = master_data.known_items(session, connection.id)
     rated = sum(bool(item.rates) for item in items.values())
-    return Rates(asked, told, waiting, rated)
+    return Rates(is_required, confirmed_rates, waiting, rated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +204,10 @@ def of_all(session: Session) -> tuple[TargetRates, ...]:
         Connection.company_id == Company.id, Connection.side == "target"
     )
     return tuple(
-        TargetRates(code, one.name, one.connector, of_connection(session, one.id))
-        for code, one in session.execute(query.order_by(Company.id, Connection.id))
+        TargetRates(
+            code, connection.name, connection.connector, of_connection(session, connection.id)
+        )
+        for code, connection in session.execute(query.order_by(Company.id, Connection.id))
     )
 
 
@@ -245,20 +249,22 @@ def _waiting(
     session: Session, connection: Connection, stored: Mapping[str, Mapping[str, Any]]
 ) -> tuple[WaitingRate, ...]:
     """Return the rates of open causes that name this target, without those already confirmed."""
-    said = confirmed(stored) or {}
+    confirmed_worths = confirmed(stored) or {}
     words = {connection.name, connection.connector}
-    mine = [states.key_begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
+    key_terms = [states.key_begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
     query = select(Cause.id, Cause.key, Cause.records).where(
-        Cause.company_id == connection.company_id, Cause.records > 0, or_(*mine)
+        Cause.company_id == connection.company_id, Cause.records > 0, or_(*key_terms)
     )
-    found = [one for one in session.execute(query).all() if not _is_said(one.key, said)]
-    rows = [_row(*one) for one in found]
-    return tuple(sorted(rows, key=lambda one: (one.item, one.unit, one.worth)))
+    unconfirmed = [
+        row for row in session.execute(query).all() if not _is_confirmed(row.key, confirmed_worths)
+    ]
+    rows = [_row(*row) for row in unconfirmed]
+    return tuple(sorted(rows, key=lambda rate: (rate.item, rate.unit, rate.worth)))
 
 
-def _is_said(key: CauseKey, said: Mapping[str, Worth]) -> bool:
+def _is_confirmed(key: CauseKey, worths: Mapping[str, Worth]) -> bool:
     entry, worth = key.rate_of
-    return said.get(entry) == worth
+    return worths.get(entry) == worth
 
 
 def _row(cause_id: int, key: CauseKey, records: int) -> WaitingRate:
@@ -273,6 +279,6 @@ def _worth(worth: Worth) -> str:
 
 
 def _names(session: Session, ids: Collection[int | None]) -> dict[int, str]:
-    wanted: Sequence[int] = [one for one in ids if one is not None]
-    query = select(Person.id, Person.name).where(Person.id.in_(wanted))
-    return dict(session.execute(query).all()) if wanted else {}
+    person_ids: Sequence[int] = [person_id for person_id in ids if person_id is not None]
+    query = select(Person.id, Person.name).where(Person.id.in_(person_ids))
+    return dict(session.execute(query).all()) if person_ids else {}

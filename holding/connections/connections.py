@@ -84,10 +84,12 @@ def set_key(
         ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE
     )
     before = session.scalars(active.order_by(ConnectionKey.no)).all()
-    row = next((one for one in before if _is_secret(box, connection, one, secret)), None)
+    row = next(
+        (key_row for key_row in before if _is_secret(box, connection, key_row, secret)), None
+    )
     if row is None:  # the same key again is no rotation
-        for one in before:
-            one.state, one.keep_until = KeyState.OLD, now + KEEP_OLD
+        for key_row in before:
+            key_row.state, key_row.keep_until = KeyState.OLD, now + KEEP_OLD
         row = keep_key(session, connection, actor, secret, KeyState.ACTIVE, now, box)
     connection.key_id = row.id
     connection.lock += 1
@@ -394,7 +396,7 @@ def log_connection_event(
     now: datetime,
     act: str,
     say: str,
-    **told: str,
+    **details: str,
 ) -> None:
     """Record an event of a connection, with further values in its body."""
     record_event(
@@ -404,7 +406,7 @@ def log_connection_event(
         actor=actor,
         act=act,
         object=f"connection:{connection.id}",
-        body={"say": say, **told},
+        body={"say": say, **details},
     )
 
 

@@ -243,7 +243,7 @@ def try_key(
             current_row.secret = box.encrypt(renewed, row=bound(connection, current_row.no))
         if not report.ok:
             words = f"The new key of {connection.name} did not pass its test. It is not used."
-            failed = [f"{one.name}: {one.words}" for one in report.steps if one.ok is False]
+            failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
             message = " ".join([words, *failed])
             log_connection_event(session, connection, actor, now, "connection.key_failed", message)
             return report
@@ -252,7 +252,7 @@ def try_key(
         _log_change(session, actor, connection, current_row, replaced, now)
         if report.snapshot is not None:
             keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
-        keep_report(session, connection, report, now, asked=True)
+        keep_report(session, connection, report, now, requested=True)
         connections.trust_again(session, connection, now)
     return report
 
@@ -335,7 +335,7 @@ def _log_change(
     words = (
         f"The key of {connection.name} that ends in {row.tail} passed its test and is in use now."
     )
-    kept = select(ConnectionKey.id).where(ConnectionKey.id.in_(replaced))
-    if session.scalar(kept.limit(1)) is not None:
+    earlier_keys = select(ConnectionKey.id).where(ConnectionKey.id.in_(replaced))
+    if session.scalar(earlier_keys.limit(1)) is not None:
         words += f" The one before it is disabled, and kept for {KEEP_OLD.days} days."
     log_connection_event(session, connection, actor, now, "connection.key", words)

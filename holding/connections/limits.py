@@ -67,25 +67,25 @@ _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)  # no zone is further f
 _ZONES = select(Company.zone).distinct().order_by(Company.zone)
 
 
-def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+def sends(session: Session, channel: Channel, now: datetime, documents: int) -> int:
     """Return how many documents may be sent now, and spend their calls."""
     row = breaker.known(session, channel.connection_id)
-    month_left = _left_of_month(session, channel, now, wanted, row)
+    month_left = _left_of_month(session, channel, now, documents, row)
     return _take(session, channel, now, month_left, channel.calls_to_send, row)
 
 
-def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+def in_a_file(session: Session, channel: Channel, now: datetime, documents: int) -> int:
     """Return how many documents one file may carry now, and spend its call."""
     row = breaker.known(session, channel.connection_id)
-    month_left = _left_of_month(session, channel, now, wanted, row)
+    month_left = _left_of_month(session, channel, now, documents, row)
     carried = min(month_left, channel.target.file_limits.documents)
     cost = channel.calls_to_send
     return carried if _take(session, channel, now, min(1, carried), cost, row, in_file=True) else 0
 
 
-def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
+def another_file(desk: Desk, channel: Channel, documents: int) -> bool:
     """Check whether one more file may be sent in this turn, and spend its call."""
-    if wanted < 1 or not lets_us(desk, channel):
+    if documents < 1 or not lets_us(desk, channel):
         return False
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -96,10 +96,10 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
         return _take(session, channel, now, 1, channel.calls_to_send, row, in_file=True) > 0
 
 
-def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+def looks(session: Session, channel: Channel, now: datetime, documents: int) -> int:
     """Return how many documents may be looked up now, and spend their calls."""
     row = breaker.known(session, channel.connection_id)
-    return _take(session, channel, now, wanted, channel.target.pace.to_look, row)
+    return _take(session, channel, now, documents, channel.target.pace.to_look, row)
 
 
 def spend(session: Session, channel: Channel, calls: int) -> None:
@@ -116,8 +116,8 @@ def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
     """Make no calls before the time that the target requested."""
-    for each in together_with(session, channel):
-        leave_alone(session, each, now, seconds)
+    for connection_id in together_with(session, channel):
+        leave_alone(session, connection_id, now, seconds)
 
 
 def leave_alone(session: Session, connection_id: int, now: datetime, seconds: float | None) -> None:
@@ -141,10 +141,10 @@ def a_call(session: Session, connection_id: int, per_minute: int, now: datetime)
 
 
 def note_answers(
-    session: Session, channel: Channel, told: Sequence[Answer | Found], now: datetime
+    session: Session, channel: Channel, responses: Sequence[Answer | Found], now: datetime
 ) -> None:
     """Hold off if one of these answers reports too many calls."""
-    limiting = [one for one in told if one.status == TOO_MANY]
+    limiting = [response for response in responses if response.status == TOO_MANY]
     if limiting:
         hold_off(session, channel, now, limiting[0].retry_after)
 
@@ -282,29 +282,31 @@ def _take(
     session: Session,
     channel: Channel,
     now: datetime,
-    wanted: int,
+    steps: int,
     cost: int,
-    known: Throttle | None,
+    throttle: Throttle | None,
     *,
     in_file: bool = False,
 ) -> int:
     """Return for how many steps calls are available now, and spend them.
 
-    `known` is the throttle row, if there is one. A batch may start when one document could, and
-    owes its remaining calls; otherwise cheaper steps would always overtake it.
+    `throttle` is the connection's row, if there is one. A batch may start when one document could,
+    and owes its remaining calls; otherwise cheaper steps would always overtake it.
     """
-    if known is not None and _held_off(known.filled_at, now):
+    if throttle is not None and _held_off(throttle.filled_at, now):
         return 0
-    if channel.calls_per_minute is None or wanted < 1:
-        return max(0, wanted)
+    if channel.calls_per_minute is None or steps < 1:
+        return max(0, steps)
     together = together_with(session, channel)
     row = breaker.locked(session, together[0])
     most = channel.target.pace.at_once
-    workers = (session.scalar(_WORKERS, {"connection": one}) or 0 for one in together)
+    workers = (
+        session.scalar(_WORKERS, {"connection": connection_id}) or 0 for connection_id in together
+    )
     if most is not None and sum(workers) >= most - PEOPLE:
         return 0
     fill(row, channel.calls_per_minute, cost, now)
-    granted = max(0, min(wanted, row.tokens // cost))
+    granted = max(0, min(steps, row.tokens // cost))
     row.tokens -= granted * (channel.calls_to_file if in_file else cost)
     return granted
 
@@ -326,13 +328,13 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
 
 
 def _left_of_month(
-    session: Session, channel: Channel, now: datetime, wanted: int, known: Throttle | None
+    session: Session, channel: Channel, now: datetime, documents: int, throttle: Throttle | None
 ) -> int:
-    if wanted < 1 or _counted(known, channel.zone, now) is None:
-        return max(0, wanted)
+    if documents < 1 or _counted(throttle, channel.zone, now) is None:
+        return max(0, documents)
     row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
     going = _on_the_way(session, channel.connection_id, channel.company_id)
-    return max(0, min(wanted, _left(row, channel.zone, now) - going))
+    return max(0, min(documents, _left(row, channel.zone, now) - going))
 
 
 def _counted(row: Throttle | None, zone: tzinfo, now: datetime) -> Throttle | None:

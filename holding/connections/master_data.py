@@ -108,7 +108,7 @@ def load_listed(
 def keep_snapshot(
     session: Session,
     connection: Connection,
-    seen: contract.Snapshot,
+    snapshot: contract.Snapshot,
     *,
     person: int | None,
     now: datetime,
@@ -117,26 +117,26 @@ def keep_snapshot(
 
     If anything changed, wake the unsent records and return the new revision.
     """
-    kinds = _kinds(seen)
-    if seen.items is not None:
-        kinds[ITEM] = _with_told(session, connection, seen.items, now)
+    kinds = _kinds(snapshot)
+    if snapshot.items is not None:
+        kinds[ITEM] = _with_updates(session, connection, snapshot.items, now)
     parameters = {"connection": connection.id, "unread": sorted(CODES - kinds.keys())}
     session.execute(_CHECKED, parameters | {"now": now, "due": now + FRESH})
-    _keep_quota(session, connection, seen, now)
+    _keep_quota(session, connection, snapshot, now)
     return keep_kinds(session, connection, kinds, person=person, now=now)
 
 
 def keep_items(
     session: Session,
     connection: Connection,
-    told: Mapping[str, ItemSetup | None],
+    updates: Mapping[str, ItemSetup | None],
     now: datetime,
 ) -> frozenset[str]:
     """Store items from a target and return those that changed, which wakes the unsent records."""
     before = known_items(session, connection.id)
-    items = _with_told(session, connection, told, now)
+    items = _with_updates(session, connection, updates, now)
     keep_kinds(session, connection, {ITEM: items}, person=None, now=now)
-    return frozenset(code for code, setup in told.items() if before.get(code) != setup)
+    return frozenset(code for code, setup in updates.items() if before.get(code) != setup)
 
 
 def recently_asked(
@@ -163,18 +163,18 @@ _ASKED_AGAIN = (
 )
 
 
-def _with_told(
-    session: Session, connection: Connection, told: Mapping[str, ItemSetup | None], now: datetime
+def _with_updates(
+    session: Session, connection: Connection, updates: Mapping[str, ItemSetup | None], now: datetime
 ) -> Items:
     """Return all known items with these updates, and store when each was queried."""
-    breaker.locked(session, connection.id)  # one after the other, whoever asked
-    session.execute(_ASKED_AGAIN, {"connection": connection.id, "codes": list(told), "now": now})
-    rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in told]
+    breaker.locked(session, connection.id)  # one update at a time
+    session.execute(_ASKED_AGAIN, {"connection": connection.id, "codes": list(updates), "now": now})
+    rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in updates]
     bulk.insert_rows(session, ItemReading, rows, ignore=True)
     before = known_items(session, connection.id)
-    log_unit_changes(session, connection, before, told, now)
-    items = {**before, **told}
-    return {code: body_of(one) for code, one in items.items() if one is not None}
+    log_unit_changes(session, connection, before, updates, now)
+    items = {**before, **updates}
+    return {code: body_of(setup) for code, setup in items.items() if setup is not None}
 
 
 def keep_kinds(
@@ -313,10 +313,10 @@ def changes_since(
 
 def clearing_change(changes: Sequence[Change], key: CauseKey, since: int) -> str:
     """Describe the change after a revision that cleared a hold of this cause; blank if unknown."""
-    later = [one for one in changes if one.revision > since]
+    later = [change for change in changes if change.revision > since]
     if key.kind in MISSING_ENTRY:
         entry = f"{key.table}: {key.entry}"
-        edits = [one for one in later if one.kind in _ENTRY_KINDS and one.code == entry]
+        edits = [change for change in later if change.kind in _ENTRY_KINDS and change.code == entry]
         if not edits:
             return ""
         return f"{entry} was changed {edits[-1].at} (revision {edits[-1].revision})"
@@ -327,9 +327,11 @@ def clearing_change(changes: Sequence[Change], key: CauseKey, since: int) -> str
         kind, _, code = entry.partition(":")
         kinds = frozenset({kind})
     read = [
-        one
-        for one in later
-        if one.kind in kinds and one.code == code and target in (one.name, one.connector)
+        change
+        for change in later
+        if change.kind in kinds
+        and change.code == code
+        and target in (change.name, change.connector)
     ]
     if not read:
         return ""
@@ -338,19 +340,19 @@ def clearing_change(changes: Sequence[Change], key: CauseKey, since: int) -> str
     if code:
         kind = readable_name(last.kind)
         return f"{kind} {code} is in the {kind} list of {last.name}, {when}"
-    names = listed(list(dict.fromkeys(readable_name(one.kind) for one in read)))
+    names = listed(list(dict.fromkeys(readable_name(change.kind) for change in read)))
     return f"the {names} list of {last.name} changed, {when}"
 
 
-def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
+def _kinds(snapshot: contract.Snapshot) -> dict[str, Items]:
     codes: dict[str, Items] = {
-        kind: {code: seen.called(kind, code) for code in found}
-        for kind, found in seen.codes().items()
+        kind: {code: snapshot.called(kind, code) for code in codes_of_kind}
+        for kind, codes_of_kind in snapshot.codes().items()
     }
     items: dict[str, Items] = {}
-    if seen.rounding_mode:
-        items[ROUNDING] = {MODE: {MODE: seen.rounding_mode}}
-    locked = seen.locked_through.isoformat() if seen.locked_through else None
+    if snapshot.rounding_mode:
+        items[ROUNDING] = {MODE: {MODE: snapshot.rounding_mode}}
+    locked = snapshot.locked_through.isoformat() if snapshot.locked_through else None
     return {PERIOD: {"locked_through": {"date": locked}}, **codes, **items}
 
 
@@ -359,12 +361,12 @@ def _replace(
     connection_id: int,
     kind: str,
     items: Items,
-    kept: Snapshot | None,
+    stored: Snapshot | None,
     revision: int,
     now: datetime,
 ) -> None:
     """Close removed or changed items and insert new ones."""
-    row = kept or Snapshot(connection_id=connection_id, kind=kind, checked_at=now, sha256="")
+    row = stored or Snapshot(connection_id=connection_id, kind=kind, checked_at=now, sha256="")
     row.changed_at, row.revision = now, revision
     row.sha256, row.due_at = sha256_hex(dumps(items)), now + FRESH
     session.add(row)
@@ -386,7 +388,7 @@ def _replace(
 
 
 def _keep_quota(
-    session: Session, connection: Connection, seen: contract.Snapshot, now: datetime
+    session: Session, connection: Connection, snapshot: contract.Snapshot, now: datetime
 ) -> None:
     """Store the monthly quota from the target, or our own count if only the settings
     have a limit.
@@ -397,10 +399,10 @@ def _keep_quota(
         session.add(throttle)
     zone = zone_of(session, connection.company_id)
     was_spent = is_spent(throttle, zone, now)
-    month, target_limit = month_of(now, zone), seen.quota_limit
+    month, target_limit = month_of(now, zone), snapshot.quota_limit
     own_limit = str(connection.settings.get(schema.DOCUMENTS_A_MONTH) or "").strip()
     if target_limit is not None or not own_limit:
-        throttle.quota_used = seen.quota_used or 0
+        throttle.quota_used = snapshot.quota_used or 0
     elif throttle.quota_limit is None or throttle.quota_month != month:
         first = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         parameters = {"connection": connection.id, "since": first}
@@ -466,9 +468,9 @@ def known_items(session: Session, connection_id: int) -> dict[str, ItemSetup]:
     return {code: setup_of(body) for code, body in rows}
 
 
-def body_of(one: ItemSetup) -> dict[str, Any]:
+def body_of(setup: ItemSetup) -> dict[str, Any]:
     """Return an item as it is stored."""
-    return {"unit": one.unit, "rates": {unit: list(rate) for unit, rate in one.rates.items()}}
+    return {"unit": setup.unit, "rates": {unit: list(rate) for unit, rate in setup.rates.items()}}
 
 
 def setup_of(body: Mapping[str, Any]) -> ItemSetup:
@@ -479,7 +481,7 @@ def setup_of(body: Mapping[str, Any]) -> ItemSetup:
 
 def item_field(documents: Iterable[DocumentSchema], name: str) -> str:
     """Return the line field that contains the item, or an empty string."""
-    lines = next((one.lines for one in documents if one.name == name), ())
+    lines = next((document.lines for document in documents if document.name == name), ())
     return next((field.name for field in lines if field.refers == "item"), "")
 
 
@@ -493,7 +495,7 @@ def codes_to_query(
     now: datetime,
 ) -> list[str]:
     """Return the codes to query now: new ones first, then known ones in rotation."""
-    fields = {one.name: item_field((one,), one.name) for one in documents}
+    fields = {document.name: item_field((document,), document.name) for document in documents}
     query = (
         select(Posting.doc_type, Posting.content)
         .where(Posting.connection_id == connection_id, Posting.state.in_(TO_SEND_STATES))

@@ -69,8 +69,10 @@ class SignalRow:
     @property
     def offers_escalation(self) -> bool:
         """Whether users have tried their own options, so that the support desk is the next step."""
-        many = self.kind == SignalKind.MANY_FAILURES
-        return self.external_id is not None and (many or (self.lost and self.tried >= TRIES))
+        has_many_failures = self.kind == SignalKind.MANY_FAILURES
+        return self.external_id is not None and (
+            has_many_failures or (self.lost and self.tried >= TRIES)
+        )
 
     def days_left(self, today: date) -> int:
         """Return how many days remain before the books close; 0 on the day itself."""
@@ -131,8 +133,8 @@ def ended_signals(
 ) -> tuple[SignalRow, ...]:
     """Return the latest ended signals, newest first."""
     query = _signals(company_id).where(Signal.cleared_at.is_not(None))
-    found = session.execute(query.order_by(Signal.id.desc()).limit(most))
-    return SIGNAL.each(found)
+    rows = session.execute(query.order_by(Signal.id.desc()).limit(most))
+    return SIGNAL.each(rows)
 
 
 def load_signal(session: Session, company_id: int, signal_id: int) -> SignalRow | None:
@@ -145,66 +147,71 @@ def sentence(row: SignalRow, books: str) -> str:
     money = sums(row.money, books)
     match row.kind:
         case SignalKind.MANY_FAILURES:
-            many = plural(row.records, "record")
-            return f"{row.connection} rejects {many} for one cause, {money}."
+            record_count = plural(row.records, "record")
+            return f"{row.connection} rejects {record_count} for one cause, {money}."
         case SignalKind.AUTHORIZATION_LOST:
-            one, many = "attempt to reconnect it failed", "attempts to reconnect it failed"
-            tried = f" {plural(row.tried, one, many)}." if row.tried else ""
+            singular, plural_form = (
+                "attempt to reconnect it failed",
+                "attempts to reconnect it failed",
+            )
+            tried = f" {plural(row.tried, singular, plural_form)}." if row.tried else ""
             return f"{row.connection} does not accept the API key.{tried}"
         case SignalKind.CLOSE_BLOCKED:
-            held = f"{plural(row.records, 'record is', 'records are')} on hold, {money}."
+            held_text = f"{plural(row.records, 'record is', 'records are')} on hold, {money}."
             t_month = month_name(row.key)
-            return f"The books of {t_month} close on {row.closes_on}: {held}"
+            return f"The books of {t_month} close on {row.closes_on}: {held_text}"
         case SignalKind.TOTALS_DIFFER:
-            many = plural(row.records, "document")
-            return f"{row.connection} keeps other totals of {many} than were sent, after a retry."
+            document_count = plural(row.records, "document")
+            differs = f"{row.connection} keeps other totals of {document_count} than were sent"
+            return f"{differs}, after a retry."
 
 
 def refresh_signals(session: Session, now: datetime) -> None:
     """Raise, update and end the signals of every company."""
     for company in session.scalars(select(Company).order_by(Company.id)).all():
         query = select(Signal).where(Signal.company_id == company.id, Signal.cleared_at.is_(None))
-        standing = {(one.kind, one.key): one for one in session.scalars(query)}
-        found = {
-            (one.kind, one.key): one for one in found_now(session, company, standing.values(), now)
+        standing = {(signal.kind, signal.key): signal for signal in session.scalars(query)}
+        current_signals = {
+            (candidate.kind, candidate.key): candidate
+            for candidate in found_now(session, company, standing.values(), now)
         }
-        for name, one in found.items():
+        for name, candidate in current_signals.items():
             if name in standing:
-                _renew(standing[name], one)
+                _renew(standing[name], candidate)
             else:
-                _raise(session, company, one, now)
+                _raise(session, company, candidate, now)
         for name, signal in standing.items():
-            if name not in found:
+            if name not in current_signals:
                 _end(session, company, signal, now)
 
 
-def _renew(signal: Signal, one: Found) -> None:
+def _renew(signal: Signal, candidate: Found) -> None:
     """Update the row; nothing is written if nothing changed."""
     fields = ("record_id", "records", "tried", "closes_on")
     for name in fields:
-        if getattr(signal, name) != getattr(one, name):
-            setattr(signal, name, getattr(one, name))
-    if signal.money != dict(one.money):
-        signal.money = dict(one.money)
+        if getattr(signal, name) != getattr(candidate, name):
+            setattr(signal, name, getattr(candidate, name))
+    if signal.money != dict(candidate.money):
+        signal.money = dict(candidate.money)
 
 
-def _raise(session: Session, company: Company, one: Found, now: datetime) -> None:
+def _raise(session: Session, company: Company, candidate: Found, now: datetime) -> None:
     values = {
         "company_id": company.id,
-        "kind": one.kind,
-        "key": one.key,
-        "connection_id": one.connection_id,
-        "cause_id": one.cause_id,
-        "record_id": one.record_id,
-        "records": one.records,
-        "money": dict(one.money),
-        "tried": one.tried,
-        "closes_on": one.closes_on,
+        "kind": candidate.kind,
+        "key": candidate.key,
+        "connection_id": candidate.connection_id,
+        "cause_id": candidate.cause_id,
+        "record_id": candidate.record_id,
+        "records": candidate.records,
+        "money": dict(candidate.money),
+        "tried": candidate.tried,
+        "closes_on": candidate.closes_on,
         "opened_at": now,
     }
-    made = bulk.insert_once(session, Signal, values)
-    if made is not None:  # else another process was faster
-        _tell(session, company, made, "signal.raised", "", now)
+    signal_id = bulk.insert_once(session, Signal, values)
+    if signal_id is not None:  # else another process was faster
+        _tell(session, company, signal_id, "signal.raised", "", now)
 
 
 def _tell(

@@ -72,8 +72,8 @@ def is_barred(
 
     `target` is the connector with its settings.
     """
-    own = (source.connector, source.settings)
-    barred = _facts(own, kind, marketplace_of(body), {"": target}).barred
+    source_system = (source.connector, source.settings)
+    barred = _facts(source_system, kind, marketplace_of(body), {"": target}).barred
     return "" in barred or f".{doc_type}" in barred
 
 
@@ -161,8 +161,13 @@ class OpenAnswers:
 
     def of(self, name: str) -> "OpenAnswers":
         """Return the part that concerns one connection."""
-        bookings = (one for one in self.bookings if name in (one.target, *one.sources))
-        return OpenAnswers(tuple(one for one in self.unknown if one == name), tuple(bookings))
+        bookings = (
+            booking for booking in self.bookings if name in (booking.target, *booking.sources)
+        )
+        return OpenAnswers(
+            tuple(unknown_name for unknown_name in self.unknown if unknown_name == name),
+            tuple(bookings),
+        )
 
 
 def find_open_answers(session: Session, company_id: int) -> OpenAnswers:
@@ -194,7 +199,9 @@ def find_open_answers(session: Session, company_id: int) -> OpenAnswers:
 
 def _may_book(target: Connection) -> bool:
     form = registry.form_of("target", target.connector)
-    has_module = form is not None and any(one.name == schema.MODULE for one in form.settings)
+    has_module = form is not None and any(
+        setting.name == schema.MODULE for setting in form.settings
+    )
     answer = str(target.settings.get(schema.MODULE) or "")
     return has_module and answer in ("", schema.MODULE_ON)
 

@@ -112,16 +112,16 @@ def _many_failures(
         if row.records >= failures_of(company.settings, row.name)
     }
     pairs |= {
-        (one.connection_id, one.cause_id)
-        for one in standing
-        if one.kind == SignalKind.MANY_FAILURES
+        (signal.connection_id, signal.cause_id)
+        for signal in standing
+        if signal.kind == SignalKind.MANY_FAILURES
     }
-    found = []
+    candidates = []
     for connection_id, cause_id in sorted(pairs):
         at = (Hold.connection_id == connection_id, Hold.cause_id == cause_id, of_push)
         records, money, first = _held(session, company.id, *at)
         if records:
-            found.append(
+            candidates.append(
                 Found(
                     kind=SignalKind.MANY_FAILURES,
                     key=f"{connection_id}:{cause_id}",
@@ -132,16 +132,16 @@ def _many_failures(
                     money=money,
                 )
             )
-    return found
+    return candidates
 
 
 def _held(
-    session: Session, company_id: int, *wanted: ColumnElement[bool]
+    session: Session, company_id: int, *terms: ColumnElement[bool]
 ) -> tuple[int, Mapping[str, int], int | None]:
     """Return how many records these holds stop, their amounts and the first one; each record counts
     once.
     """
-    single = counted_holds(Hold.company_id == company_id, *wanted).c
+    single = counted_holds(Hold.company_id == company_id, *terms).c
     rows: list[Any] = list(
         session.execute(
             select(single.currency, func.count().label("records"))
@@ -163,7 +163,7 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
         .where(Connection.company_id == company.id, REFUSED, Connection.untested_since.is_(None))
         .order_by(Connection.id)
     )
-    found = []
+    candidates = []
     for connection_id, since in session.execute(query):
         tried = select(func.count()).where(
             Event.company_id == company.id,
@@ -173,7 +173,7 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
             Event.person_id.is_not(None),
             Event.at >= since,
         )
-        found.append(
+        candidates.append(
             Found(
                 kind=SignalKind.AUTHORIZATION_LOST,
                 key=str(connection_id),
@@ -182,7 +182,7 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
                 tried=session.scalar(tried) or 0 if since else 0,
             )
         )
-    return found
+    return candidates
 
 
 def _first_waiting(session: Session, company_id: int, connection_id: int) -> int | None:
@@ -200,8 +200,8 @@ def _first_waiting(session: Session, company_id: int, connection_id: int) -> int
     states = ((PostingState.READY,), (PostingState.HELD, PostingState.FAILED))
     unsent = (select(Posting.record_id).where(*of_target, Posting.state.in_(of)) for of in states)
     queries = (refused.order_by(Hold.id), *(query.order_by(Posting.id) for query in unsent))
-    found = (session.scalar(query.limit(1)) for query in queries)
-    return next((record_id for record_id in found if record_id is not None), None)
+    record_ids = (session.scalar(query.limit(1)) for query in queries)
+    return next((record_id for record_id in record_ids if record_id is not None), None)
 
 
 def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:
@@ -217,14 +217,16 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
         return []
     last = closes.replace(day=1) - timedelta(days=1)
     first = last.replace(day=1)
-    records, money, one = _held(session, company.id, Hold.doc_date >= first, Hold.doc_date <= last)
+    records, money, first_record = _held(
+        session, company.id, Hold.doc_date >= first, Hold.doc_date <= last
+    )
     if not records:
         return []
     return [
         Found(
             kind=SignalKind.CLOSE_BLOCKED,
             key=f"{first:%Y-%m}",
-            record_id=one,
+            record_id=first_record,
             records=records,
             money=money,
             closes_on=closes,
@@ -269,16 +271,16 @@ def _told_otherwise(session: Session, company_id: int) -> set[int]:
     """Return postings whose document was sent again and has another total in the target. Answers
     are checked for the newest postings of each target, readings for all postings.
     """
-    shown = select(Hold.posting_id).where(
+    held_postings = select(Hold.posting_id).where(
         Hold.company_id == company_id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
     )
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == TARGET
     )
-    found = set(session.scalars(shown))
+    posting_ids = set(session.scalars(held_postings))
     for connection_id in session.scalars(targets).all():
-        found.update(session.scalars(_answered_otherwise(), {"connection_id": connection_id}))
-    return {one for one in found if one is not None}
+        posting_ids.update(session.scalars(_answered_otherwise(), {"connection_id": connection_id}))
+    return {posting_id for posting_id in posting_ids if posting_id is not None}
 
 
 @cache
@@ -297,8 +299,8 @@ def _answered_otherwise() -> Select[int]:
         select(func.count())
         .select_from(Attempt)
         .join(Request, Request.id == Attempt.request_id)
-        .join(each := aliased(Push), each.id == Attempt.push_id)
-        .where(each.posting_id == Posting.id, Request.kind == "push")
+        .join(earlier_push := aliased(Push), earlier_push.id == Attempt.push_id)
+        .where(earlier_push.posting_id == Posting.id, Request.kind == "push")
         .scalar_subquery()
     )
     return (
@@ -314,14 +316,14 @@ def failures_of(settings: Mapping[str, Any], connection: str) -> int:
     """Return how many records of one cause may fail on this connection before it
     becomes a signal.
     """
-    found = settings.get(FAILURES, {})
-    return int(found.get(connection, USUAL_FAILURES)) if isinstance(found, Mapping) else 0
+    limits = settings.get(FAILURES, {})
+    return int(limits.get(connection, USUAL_FAILURES)) if isinstance(limits, Mapping) else 0
 
 
 def close_day(settings: Mapping[str, Any]) -> int | None:
     """Return the day of the month on which the previous month's books close, or None."""
-    found = settings.get(CLOSE_DAY)
-    return int(found) if found else None
+    day = settings.get(CLOSE_DAY)
+    return int(day) if day else None
 
 
 def failure_limits(session: Session, company_id: int) -> tuple[tuple[str, int], ...]:
@@ -341,7 +343,7 @@ def own_close_day(session: Session, company_id: int) -> int | None:
 
 
 def set_failures(
-    session: Session, actor: Actor, connection: str, many: int, now: datetime
+    session: Session, actor: Actor, connection: str, count: int, now: datetime
 ) -> Refusal | None:
     """Set how many failing records on a target raise a signal."""
     if refusal := may(actor, ACT):
@@ -354,13 +356,13 @@ def set_failures(
     )
     if session.scalar(query) is None:
         return Refusal("connection.unknown", "There is no such connection here.", "", 404)
-    if not 1 <= many <= MOST_FAILURES:
+    if not 1 <= count <= MOST_FAILURES:
         words = f"Enter a number from 1 to {MOST_FAILURES:,}."
         return Refusal("signal.failures", words, "", 422)
-    own = dict(company.settings.get(FAILURES, {}))
-    company.settings = {**company.settings, FAILURES: {**own, connection: many}}
+    company_limits = dict(company.settings.get(FAILURES, {}))
+    company.settings = {**company.settings, FAILURES: {**company_limits, connection: count}}
     say = (
-        f"{actor.name} set the signal for {connection} to {plural(many, 'record')}"
+        f"{actor.name} set the signal for {connection} to {plural(count, 'record')}"
         " of one cause in 10 minutes."
     )
     _tell(session, actor, say, now)
@@ -387,6 +389,6 @@ def set_close_day(session: Session, actor: Actor, day: int | None, now: datetime
         return Refusal("signal.close_day", words, "", 422)
     company = lock_company(session, actor.company_id or 0)
     company.settings = {**company.settings, CLOSE_DAY: day}
-    told = f"close on day {day} of the month after" if day else "close on no set day"
-    _tell(session, actor, f"{actor.name} noted that the books {told}.", now)
+    close_text = f"close on day {day} of the month after" if day else "close on no set day"
+    _tell(session, actor, f"{actor.name} noted that the books {close_text}.", now)
     return None

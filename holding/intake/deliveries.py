@@ -400,7 +400,7 @@ def _keep(
     session: Session, connection_id: int, actor: Actor, report: ConnectionReport, clock: Clock
 ) -> None:
     connection, now = session.get_one(Connection, connection_id), clock.now()
-    channel.keep_report(session, connection, report, now, asked=True)
+    channel.keep_report(session, connection, report, now, requested=True)
     log_connection_event(
         session, connection, actor, now, "connection.tested", channel.outcome(connection, report)
     )

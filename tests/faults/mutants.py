@@ -213,8 +213,8 @@ MUTANTS = (
         7,
         "approved without its hash",
         (
-            (consent.counting, "and one.hash == hash_", ""),
-            (consent.of_another_content, "one.hash != hash_", "False"),
+            (consent.counting, "and approval.hash == hash_", ""),
+            (consent.of_another_content, "approval.hash != hash_", "False"),
             (consent._given, ".where(Approval.hash == Posting.hash)", ""),
         ),
     ),
@@ -261,7 +261,7 @@ MUTANTS = (
                 "if lookup_result.lookup_refused or lookup_result",
                 "if lookup_result",
             ),
-            (breaker.looked, "or one.lookup_refused", ""),
+            (breaker.looked, "or lookup.lookup_refused", ""),
         ),
     ),
     Mutant(

@@ -290,11 +290,11 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35e-voids-none": (
         approved_and_then_changed,
-        lambda: changed(consent.of_another_content, "one.hash != hash_", "False"),
+        lambda: changed(consent.of_another_content, "approval.hash != hash_", "False"),
     ),
     "T35e-judged-by-any": (
         approved_and_then_changed,
-        lambda: changed(consent.counting, "one.hash == hash_", "True"),
+        lambda: changed(consent.counting, "approval.hash == hash_", "True"),
     ),
     "T35e-sent-by-any": (
         made_ready_past_the_program,

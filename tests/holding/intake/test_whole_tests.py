@@ -108,7 +108,7 @@ def test_what_only_a_whole_test_finds_stands_until_a_person_tests_again(paying: 
         report = ConnectionReport(steps=(step,), snapshot=None)
         with paying.shop.database.write() as session:
             connection = session.get_one(Connection, row(paying)[0])
-            channel.keep_report(session, connection, report, paying.shop.now, asked=asked)
+            channel.keep_report(session, connection, report, paying.shop.now, requested=asked)
             shown.append(connection.test_steps[0]["code"])
     types = ["key.types"]
     assert shown == [*types * 4, "key.permission", "", *types, "", ""]

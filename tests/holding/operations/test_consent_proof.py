@@ -117,7 +117,7 @@ def broken(*changes: tuple[Callable[..., object], str, str]) -> ExitStack:
 
 
 OWN_HAND: dict[str, Broken] = {
-    "no hand counts": lambda: broken((separation.hand_of, "if who is not None", "if False")),
+    "no hand counts": lambda: broken((separation.hand_of, "if worker_id is not None", "if False")),
     "nobody is named": lambda: broken((separation.excluded, "if name.strip()", "if False")),
     "no name is found": lambda: broken((separation.named_makers, "if not any(", "if any(")),
 }
@@ -163,8 +163,8 @@ def test_what_the_database_refuses_is_a_breach_where_it_does_not(life: Life) -> 
 def test_an_approval_for_any_content_is_a_breach(life: Life) -> None:
     assert why_not(approve(life.shop, "NS-1", who="tan", op="yes")) == []
     with broken(
-        (consent.counting, "and one.hash == hash_", ""),
-        (consent.of_another_content, "one.hash != hash_", "False"),
+        (consent.counting, "and approval.hash == hash_", ""),
+        (consent.of_another_content, "approval.hash != hash_", "False"),
         (consent._given, ".where(Approval.hash == Posting.hash)", ""),
     ):
         life.arrive("NS-1", created_by="Lim", total="1920.00", lines=LARGE, customer="C-78")

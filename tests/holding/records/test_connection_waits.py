@@ -219,7 +219,7 @@ def test_a_missing_key_ends_with_a_test_that_passes(life: Life) -> None:
     with life.shop.database.write() as session:
         there = connection_named(session, life.shop.company, "aiaccount")
         keep_report(
-            session, there, ConnectionReport(steps=(), snapshot=None), life.shop.now, asked=True
+            session, there, ConnectionReport(steps=(), snapshot=None), life.shop.now, requested=True
         )
     end = life.shop.now
     later(life)
