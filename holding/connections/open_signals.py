@@ -162,8 +162,10 @@ def sentence(row: SignalRow, books: str) -> str:
             return f"The books of {t_month} close on {row.closes_on}: {held_text}"
         case SignalKind.TOTALS_DIFFER:
             document_count = plural(row.records, "document")
-            differs = f"{row.connection} keeps other totals of {document_count} than were sent"
-            return f"{differs}, after a retry."
+            return (
+                f"{row.connection} keeps other totals of {document_count} than were sent,"
+                " after a retry."
+            )
 
 
 def refresh_signals(session: Session, now: datetime) -> None:

@@ -111,8 +111,14 @@ def copy_setup(
         people = names
     count = _copy_notices(session, actor, company, source.id, now) if pattern.notices else 0
     number, recipient_count = plural(len(people), "person", "people"), plural(count, "recipient")
-    did = f"{actor.name} copied {number} with their roles and {recipient_count} of notices"
-    came, went = f"{did} from {source.name}.", f"{did} to {company.name}."
+    came = (
+        f"{actor.name} copied {number} with their roles and {recipient_count} of notices"
+        f" from {source.name}."
+    )
+    went = (
+        f"{actor.name} copied {number} with their roles and {recipient_count} of notices"
+        f" to {company.name}."
+    )
     for company_id, say in ((company.id, came), (source.id, went)):
         record_event(
             session,

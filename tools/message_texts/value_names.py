@@ -12,11 +12,14 @@ from portal.languages.wording import escape_percent
 
 SPOKEN_VALUES = {
     "action",
+    "author",
     "cause",
     "decided",
+    "deciders",
     "detail",
     "differences_text",
     "ends_by",
+    "entry_name",
     "first",
     "headings",
     "headline",
