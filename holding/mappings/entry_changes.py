@@ -89,10 +89,10 @@ def find_conflict(session: Session, change: EntryChange, rev: int) -> Refusal | 
     entry = entry_of(session, table.id, key, change.since)
     stored = entry_text(entry.value, entry.num, entry.den) if entry else ""
     if newest is not None and newest > rev and entry is not None:
-        author = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
+        changer = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
         return Refusal(
             code="mapping.changed",
-            message=f"The {change.said} was set to {stored or 'nothing'} by {author} meanwhile;"
+            message=f"The {change.said} was set to {stored or 'nothing'} by {changer} meanwhile;"
             f" you wanted {change.text or 'it removed'}.",
             hint="Keep theirs, or save yours again over it.",
         )

@@ -244,11 +244,11 @@ def changed_since(
         standing = now.get((change.table, change.key, change.since))
         value = standing.value if standing else ""
         if value != change.before:
-            author = (standing.by if standing else "") or "somebody"
+            changer = (standing.by if standing else "") or "somebody"
             table_name = readable_name(change.table)
             yield (
-                f"{table_name} “{change.key}” had {change.before or 'no value'}, {author} set it to"
-                f" {value or 'nothing'}, and the file has {change.value or 'nothing'}"
+                f"{table_name} “{change.key}” had {change.before or 'no value'}, {changer} set it"
+                f" to {value or 'nothing'}, and the file has {change.value or 'nothing'}"
             )
 
 

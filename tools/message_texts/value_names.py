@@ -12,7 +12,7 @@ from portal.languages.wording import escape_percent
 
 SPOKEN_VALUES = {
     "action",
-    "author",
+    "changer",
     "cause",
     "decided",
     "deciders",
