@@ -179,21 +179,21 @@ def _each(
     desk: Desk, what: _What, seen: Mapping[int, int | None], now: datetime, op: str | None
 ) -> Each:
     """Apply a change to each hold of the desk that is unchanged since the user looked at it."""
-    good, left = desk.each(
+    good, refused_holds = desk.each(
         lambda hold: (
             changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
             or refuse_out_of_reach(desk, hold, what.reach, what.mine)
         )
     )
     _set(desk.session, good, **what.columns)
-    made = [done_with(hold, what.say(hold)) for hold in good]
-    desk.tell(made, what.act, now, op)
+    results = [done_with(hold, what.say(hold)) for hold in good]
+    desk.tell(results, what.act, now, op)
     if good and what.undone:
-        said = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
+        summary = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
         before = state_before(what.undone, good)
-        undoable(desk.session, op, said, now, stood=before)
+        undoable(desk.session, op, summary, now, stood=before)
     bulk.forget(desk.session, Hold, [hold.id for hold in good])
-    return Each(tuple(made), tuple(left))
+    return Each(tuple(results), tuple(refused_holds))
 
 
 def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
@@ -245,13 +245,13 @@ def snooze_each(
             status=422,
         )
     desk = Desk(session, actor, hold_ids)
-    shown = _shown(session, desk.company_id, until)
+    until_text = _shown(session, desk.company_id, until)
     what = _What(
         act="hold.snoozed",
-        mine=f"snooze it until {shown}",
-        say=lambda hold: f"{actor.name} snoozed {hold.number} until {shown}.",
+        mine=f"snooze it until {until_text}",
+        say=lambda hold: f"{actor.name} snoozed {hold.number} until {until_text}.",
         columns={"snoozed_until": until},
-        did=f"snoozed until {shown}",
+        did=f"snoozed until {until_text}",
         undone="snoozing",
     )
     return _each(desk, what, seen or {}, now, op)
@@ -336,9 +336,11 @@ def remove_member(
     if person is None or not roles_of(session, company.id, person.id):
         words = f"That person has no role in {company.name}."  # who it is, is another company's
         return Refusal("person.stranger", words, status=404)
-    mine = select(Team.id).where(Team.company_id == company.id)
+    own_teams = select(Team.id).where(Team.company_id == company.id)
     session.execute(
-        delete(TeamMember).where(TeamMember.person_id == person.id, TeamMember.team_id.in_(mine))
+        delete(TeamMember).where(
+            TeamMember.person_id == person.id, TeamMember.team_id.in_(own_teams)
+        )
     )
     session.execute(
         delete(Membership).where(
@@ -467,8 +469,8 @@ def ask_to_redirect(
 
     def act() -> Each | Refusal:
         refusal = may(actor, ACT) or refuse_blank_reason(question.reason)
-        found = None if refusal else _of(session, actor, hold_id)
-        if refusal or found is None:
+        locked_document = None if refusal else _of(session, actor, hold_id)
+        if refusal or locked_document is None:
             return refusal or no_period_refusal()
         words = "to decide where it goes"
         return _pass_on(session, actor, [hold_id], question, "period.redirected", words, now, op)
@@ -554,23 +556,23 @@ def apply_to_holds(
         moved = _moved(session, actor, wish.seen)
         if as_seen and (changes := (*moved.values(), *_closed(session, actor, wish.seen))):
             return _changed(changes)
-        rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
-        answer = _act(session, actor, wish, rest, now, op)
+        unmoved_ids = [hold_id for hold_id in wish.seen if hold_id not in moved]
+        answer = _act(session, actor, wish, unmoved_ids, now, op)
         if isinstance(answer, Refusal):
             return answer
         return replace(answer, left=(*moved.values(), *answer.left))
 
-    asked = ("many", wish)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read_each)
+    request = ("many", wish)
+    return once(session, actor, op, asked=request, now=now, act=act, read=read_each)
 
 
-def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
+def _moved(session: Session, actor: Actor, reviewed: Seen) -> dict[int, Left]:
     """Return the open holds that changed since the user looked at them, with the refusal."""
-    lock_records(session, actor.company_id or 0, list(seen))
+    lock_records(session, actor.company_id or 0, list(reviewed))
     query = (
         select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
         .join(Record, Record.id == Hold.record_id)
-        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(reviewed)))
         .where(*within(actor.reach, Hold))
         .order_by(Record.id, Hold.id)
     )
@@ -582,15 +584,15 @@ def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
     return {
         row.id: Left(row.id, row.number, changed)
         for row in session.execute(query)
-        if row.state == HoldState.OPEN and seen[row.id] != (row.lock, row.version_id)
+        if row.state == HoldState.OPEN and reviewed[row.id] != (row.lock, row.version_id)
     }
 
 
-def _closed(session: Session, actor: Actor, seen: Seen) -> list[Left]:
+def _closed(session: Session, actor: Actor, reviewed: Seen) -> list[Left]:
     """Return the holds that are no longer open, with the refusal."""
     query = (
         select(Hold.id, Hold.number)
-        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(reviewed)))
         .where(Hold.state != HoldState.OPEN, *within(actor.reach, Hold))
         .order_by(Hold.id)
     )
@@ -613,15 +615,15 @@ def _act(
     session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
 ) -> Each | Refusal:
     if wish.act in _ALONE:
-        alone = _alone(session, actor, ids, _ALONE[wish.act])
-        rest = [hold_id for hold_id in ids if hold_id not in alone]
+        single_only = _alone(session, actor, ids, _ALONE[wish.act])
+        other_ids = [hold_id for hold_id in ids if hold_id not in single_only]
         if wish.act == "release":
-            answer = releases.release_each(session, actor, rest, wish.reason, now, op)
+            answer = releases.release_each(session, actor, other_ids, wish.reason, now, op)
         else:
-            answer = retries.retry_each(session, actor, rest, now, op, opened=wish.opened)
+            answer = retries.retry_each(session, actor, other_ids, now, op, opened=wish.opened)
         if isinstance(answer, Refusal):
             return answer
-        return replace(answer, left=(*alone.values(), *answer.left))
+        return replace(answer, left=(*single_only.values(), *answer.left))
     if wish.act == "assign":
         return assign_each(session, actor, ids, wish.person_id, now, op)
     if wish.act == "date":

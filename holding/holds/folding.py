@@ -162,19 +162,19 @@ def _add(delta: list[int], records: int, minor: int | None) -> None:
     delta[2] += records * (minor is None)
 
 
-def _places(session: Session, wanted: Collection[Place]) -> dict[Place, int]:
+def _places(session: Session, places: Collection[Place]) -> dict[Place, int]:
     """Return the ids of tally rows, and insert the missing rows."""
     rows = [
         {"company_id": company_id, "cause_id": cause_id, "shape": shape, "currency": currency}
-        for company_id, cause_id, shape, currency in sorted(wanted)
+        for company_id, cause_id, shape, currency in sorted(places)
     ]
     bulk.insert_rows(session, HoldTally, rows, ignore=True)
     query = select(HoldTally.id, *_PLACE).where(
-        bulk.among(HoldTally.company_id, sorted({place[0] for place in wanted})),
-        bulk.among(HoldTally.cause_id, sorted({place[1] for place in wanted})),
-        bulk.among(HoldTally.shape, sorted({place[2] for place in wanted})),
+        bulk.among(HoldTally.company_id, sorted({place[0] for place in places})),
+        bulk.among(HoldTally.cause_id, sorted({place[1] for place in places})),
+        bulk.among(HoldTally.shape, sorted({place[2] for place in places})),
     )
-    tally_rows = session.execute(query).all() if wanted else ()
+    tally_rows = session.execute(query).all() if places else ()
     return {(row.company_id, row.cause_id, row.shape, row.currency): row.id for row in tally_rows}
 
 
@@ -189,8 +189,10 @@ def _count(session: Session, deltas: Mapping[int, list[int]]) -> None:
         columns = dict.fromkeys(("id", "records", "minor", "blank"), "bigint")
         statement = f"{bulk.given(session, 'v', columns)} {_COUNT}"
         session.execute(text(statement), {"rows": dumps(rows)})
-    gone = (bulk.among(HoldTally.id, list(deltas)), HoldTally.records == 0)
-    session.execute(delete(HoldTally).where(*gone).execution_options(synchronize_session=False))
+    empty_rows = (bulk.among(HoldTally.id, list(deltas)), HoldTally.records == 0)
+    session.execute(
+        delete(HoldTally).where(*empty_rows).execution_options(synchronize_session=False)
+    )
 
 
 def _now(session: Session, ids: Collection[int]) -> dict[Part, Counted]:
@@ -199,13 +201,13 @@ def _now(session: Session, ids: Collection[int]) -> dict[Part, Counted]:
 
 def count_with_owners(rows: Iterable[Any]) -> dict[Part, Counted]:
     """Return all tally parts of each record, from rows of `WAITING`."""
-    found = list(rows)
+    hold_rows = list(rows)
     owners = {
-        (company_id, record_id, -number): one.counted
-        for (company_id, record_id), each in each_owner(found).items()
-        for number, one in enumerate(each, 1)
+        (company_id, record_id, -number): wait.counted
+        for (company_id, record_id), owner_waits in each_owner(hold_rows).items()
+        for number, wait in enumerate(owner_waits, 1)
     }
-    return count_records(found) | owners
+    return count_records(hold_rows) | owners
 
 
 def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
@@ -232,8 +234,8 @@ def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
         for cause_id in (WHOLE_RECORD, row.cause_id, FINE + row.cause_id):
             holds[row.company_id, row.record_id, cause_id].append(hold)
     return {
-        part: count_record(found, fine=not WHOLE_RECORD < part[2] < FINE)
-        for part, found in holds.items()
+        part: count_record(waits, fine=not WHOLE_RECORD < part[2] < FINE)
+        for part, waits in holds.items()
     }
 
 
@@ -262,15 +264,17 @@ def _pass(session: Session, company_id: int, day: datetime) -> None:
 
 def _between(before: datetime | None, day: datetime) -> Iterator[ColumnElement[bool]]:
     """Yield conditions for the opening time of holds whose age band changed."""
-    for one, other in zip(age_band_edges(before), age_band_edges(day), strict=True):
-        first, last = sorted((one, other))
+    for edge, other in zip(age_band_edges(before), age_band_edges(day), strict=True):
+        first, last = sorted((edge, other))
         yield and_(Hold.opened_at >= first, Hold.opened_at < last)
 
 
 def midnight(now: datetime, zone: str) -> datetime:
     """Return when the current day began in a time zone."""
-    own = ZoneInfo(zone)
-    return datetime.combine(now.astimezone(own).date(), time(), own).astimezone(now.tzinfo)
+    time_zone = ZoneInfo(zone)
+    return datetime.combine(now.astimezone(time_zone).date(), time(), time_zone).astimezone(
+        now.tzinfo
+    )
 
 
 def in_amount_bands(chosen: Iterable[int]) -> ColumnElement[bool]:

@@ -44,7 +44,9 @@ def find_proofs(session: Session, holds: Iterable[Hold]) -> dict[int, Finding]:
     checked = [hold for hold in holds if hold.code == CHECKED and hold.clears.by_people]
     evaluation_ids = _evaluation_ids(session, checked)
     outcomes = replay_all_released(session, set(evaluation_ids.values())) if checked else {}
-    proofs = {evaluation_id: _new_proof(*both) for evaluation_id, both in outcomes.items()}
+    proofs = {
+        evaluation_id: _new_proof(*outcome_pair) for evaluation_id, outcome_pair in outcomes.items()
+    }
     return {
         hold.id: proof for hold in checked if (proof := proofs.get(evaluation_ids.get(hold.id, 0)))
     }
@@ -63,17 +65,21 @@ def _evaluation_ids(session: Session, holds: Sequence[Hold]) -> Mapping[int, int
         last = select(Evaluation.record_id, func.max(Evaluation.id).label("last"))
         last = last.where(bulk.among(Evaluation.record_id, records)).group_by(Evaluation.record_id)
         of_records = {row.record_id: row.last for row in session.execute(last)}
-    found = {
+    evaluation_by_hold = {
         hold.id: of_postings.get(hold.posting_id or 0) or of_records.get(hold.record_id)
         for hold in holds
     }
-    return {hold_id: evaluation_id for hold_id, evaluation_id in found.items() if evaluation_id}
+    return {
+        hold_id: evaluation_id
+        for hold_id, evaluation_id in evaluation_by_hold.items()
+        if evaluation_id
+    }
 
 
 def _new_proof(before: Outcome, after: Outcome) -> Finding | None:
     """Return a proof that appears only once everything else is released."""
-    known = set(_proofs(before))
-    return next((proof for proof in _proofs(after) if proof not in known), None)
+    earlier_proofs = set(_proofs(before))
+    return next((proof for proof in _proofs(after) if proof not in earlier_proofs), None)
 
 
 def _proofs(outcome: Outcome) -> list[Finding]:

@@ -74,9 +74,9 @@ class Moved(Refusal):
     mine: str = ""
 
 
-def changed_hold(session: Session, hold: Hold, seen: int | None, mine: str) -> Moved | None:
+def changed_hold(session: Session, hold: Hold, seen_lock: int | None, mine: str) -> Moved | None:
     """Return a refusal if the hold changed since it had this lock."""
-    if seen is None or seen == hold.lock:
+    if seen_lock is None or seen_lock == hold.lock:
         return None
     return moved_refusal(latest_event_text(session, hold), mine)
 
@@ -175,7 +175,7 @@ class Desk:
     def each(self, ask: Callable[[Hold], Refusal | None]) -> tuple[list[Hold], list[Left]]:
         """Split the holds into those that are open and pass the check, and the refused others."""
         good: list[Hold] = []
-        left: list[Left] = []
+        refused_holds: list[Left] = []
         for hold_id in self.wanted:
             hold = self.holds.get(hold_id)
             refusal = (
@@ -183,10 +183,10 @@ class Desk:
             )
             if hold is None or refusal is not None:
                 number = hold.number if hold else ""
-                left.append(Left(hold_id, number, refusal or gone_refusal(None)))
+                refused_holds.append(Left(hold_id, number, refusal or gone_refusal(None)))
             else:
                 good.append(hold)
-        return good, left
+        return good, refused_holds
 
     def in_team(self, team_id: int | None, person_id: int | None) -> bool:
         """Check whether a person belongs to a team."""
@@ -217,8 +217,10 @@ class Desk:
     @cached_property
     def postings(self) -> Mapping[int, Posting]:
         """The postings of the holds by id."""
-        wanted = {hold.posting_id for hold in self.holds.values() if hold.posting_id is not None}
-        rows: Mapping[int, Posting] = self._rows(Posting, wanted)
+        posting_ids = {
+            hold.posting_id for hold in self.holds.values() if hold.posting_id is not None
+        }
+        rows: Mapping[int, Posting] = self._rows(Posting, posting_ids)
         return rows
 
     @cached_property
@@ -258,10 +260,10 @@ class Desk:
         record_events(self.session, [replace(fact, actor=actor or self.actor) for fact in facts])
 
     def _fact(
-        self, one: Done, act: str, now: datetime, op: str | None, more: Mapping[str, Any]
+        self, result: Done, act: str, now: datetime, op: str | None, more: Mapping[str, Any]
     ) -> Fact:
-        hold = self.holds[one.hold_id]
-        body = {"say": one.say, "hold": hold.id, "rule": hold.rule, "code": hold.code}
+        hold = self.holds[result.hold_id]
+        body = {"say": result.say, "hold": hold.id, "rule": hold.rule, "code": hold.code}
         body |= {**self.proof, **more}
         return Fact(
             company_id=self.company_id,
@@ -284,16 +286,16 @@ class ViewedDesk(Desk):
     """The holds that a page shows, without a lock."""
 
     def _locked(self) -> dict[int, Hold]:
-        shown = select(Hold).where(
+        visible_holds = select(Hold).where(
             Hold.company_id == self.company_id,
             bulk.among(Hold.id, self.wanted),
             *within(self.actor.reach, Hold),
         )
-        return {hold.id: hold for hold in self.session.scalars(shown)}
+        return {hold.id: hold for hold in self.session.scalars(visible_holds)}
 
     def refusals(self, ask: Callable[[Hold], Refusal | None]) -> dict[int, Refusal]:
         """Return by id the holds that the check refuses, with the refusal."""
-        return {left.hold_id: left.refusal for left in self.each(ask)[1]}
+        return {refused_hold.hold_id: refused_hold.refusal for refused_hold in self.each(ask)[1]}
 
 
 def lock_records(session: Session, company_id: int, hold_ids: Collection[int]) -> None:
@@ -312,7 +314,7 @@ def apply_to_one_hold(
     actor: Actor,
     now: datetime,
     op: str | None,
-    asked: tuple[object, ...],
+    request: tuple[object, ...],
     ask: Callable[[], Each | Refusal],
 ) -> Done | Refusal:
     """Run an action for several holds on a single hold, once for each form."""
@@ -321,7 +323,7 @@ def apply_to_one_hold(
         answer = ask()
         return answer if isinstance(answer, Refusal) else answer.only
 
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
+    return once(session, actor, op, asked=request, now=now, act=act, read=read_done)
 
 
 def done_with(hold: Hold, say: str) -> Done:
@@ -394,8 +396,8 @@ def correct(
             refusal = refusal or gone_refusal(hold)
         return refusal or _correct(desk, hold, before, wish, now, op)
 
-    asked = ("correct", hold_id, wish)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
+    request = ("correct", hold_id, wish)
+    return once(session, actor, op, asked=request, now=now, act=act, read=read_done)
 
 
 def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
@@ -548,8 +550,10 @@ def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) ->
 
     They no longer count, otherwise the holds would not be open.
     """
-    same = (getattr(Release, name) == getattr(Hold, name) for name in FINDING)
-    open_again = select(Hold.id).where(bulk.among(Hold.id, [hold.id for hold in holds]), *same)
+    same_finding = (getattr(Release, name) == getattr(Hold, name) for name in FINDING)
+    open_again = select(Hold.id).where(
+        bulk.among(Hold.id, [hold.id for hold in holds]), *same_finding
+    )
     content = select(Version.sha256).join(Record, Record.version_id == Version.id)
     desk.session.execute(
         update(Release)
@@ -615,30 +619,32 @@ class Accepting:
         """Refuse a difference that cannot be computed or that changed since the user looked."""
         if hold.code != posted_differences.ACCEPTED:
             return None
-        found = self.of(hold)
-        if found is None:
+        difference = self.of(hold)
+        if difference is None:
             return Refusal(
                 code="difference.unknown",
                 message=f"What is posted of {hold.number} cannot be compared with the record now.",
                 hint="Retry it, so that the record is checked again.",
             )
-        if found.newest and self.seen in (None, found.version):
+        if difference.newest and self.seen in (None, difference.version):
             return None
         return Refusal(
             code="difference.moved",
-            message=f"{found.source} changed {found.number} again; nothing was accepted.",
+            message=f"{difference.source} changed {difference.number} again; nothing was accepted.",
             hint="Look at the new difference, then decide.",
         )
 
     def say(self, hold: Hold, name: str) -> str | None:
         """Return a sentence about the accepted difference, without its reason."""
-        found = self.of(hold)
-        return f"{name} accepted the difference: {found.kept}" if found is not None else None
+        difference = self.of(hold)
+        return (
+            f"{name} accepted the difference: {difference.kept}" if difference is not None else None
+        )
 
     def short(self, hold_id: int) -> str:
         """Return a short text for the undo bar, or an empty text for another kind of hold."""
-        found = self._found.get(hold_id)
-        return f"Difference of {found.number} accepted" if found is not None else ""
+        difference = self._found.get(hold_id)
+        return f"Difference of {difference.number} accepted" if difference is not None else ""
 
     def keep(self, holds: Sequence[Hold], releases: Mapping[int, int]) -> None:
         """Store the accepted differences, with release ids by hold id."""
@@ -649,13 +655,13 @@ class Accepting:
                 "record_id": hold.record_id,
                 "posting_id": document.posting_id,
                 "push_id": document.push_id,
-                "version_no": found.version,
+                "version_no": difference.version,
                 "posted": document.posted,
                 "wanted": document.wanted,
             }
             for hold in holds
-            if (found := self.of(hold)) is not None
-            for document in found.documents
+            if (difference := self.of(hold)) is not None
+            for document in difference.documents
             if document.rows or document.posted != document.wanted
         ]
         bulk.insert_rows(self.desk.session, AcceptedDifference, rows)

@@ -80,10 +80,10 @@ def first_days(session: Session, hold_ids: Iterable[int]) -> dict[int, date]:
 
 
 def _all_ways(
-    session: Session, wanted: Mapping[int, Hold], postings: Mapping[int, Posting]
+    session: Session, holds_by_id: Mapping[int, Hold], postings: Mapping[int, Posting]
 ) -> dict[int, Ways | None]:
     """Return the options for several holds, with few queries."""
-    holds = [hold for hold in wanted.values() if hold.error_class == LOCKED]
+    holds = [hold for hold in holds_by_id.values() if hold.error_class == LOCKED]
     keys = bulk.among(Cause.id, sorted({hold.cause_id for hold in holds}))
     months = dict(session.execute(select(Cause.id, Cause.key).where(keys)).all())
     targets = {
@@ -91,7 +91,7 @@ def _all_ways(
         for target_id in sorted({hold.connection_id or 0 for hold in holds} - {0})
         for until in [world.locked_through(session, target_id)]
     }
-    ways_by_hold: dict[int, Ways | None] = dict.fromkeys(wanted)
+    ways_by_hold: dict[int, Ways | None] = dict.fromkeys(holds_by_id)
     for hold in holds:
         target, until = targets.get(hold.connection_id or 0, (None, None))
         month = month_name(months[hold.cause_id].month)
@@ -156,7 +156,7 @@ def change_dates(
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    good, left = desk.each(_dating(desk, day, now))
+    good, refused_holds = desk.each(_dating(desk, day, now))
     ways_by_hold = _all_ways(session, desk.holds, desk.postings)
     why = reason.strip()
     days = {hold.id: _days(ways_by_hold[hold.id], day) for hold in good}
@@ -169,7 +169,7 @@ def change_dates(
     summary = f"{changed[0].number} dated" if len(changed) == 1 else f"{len(changed)} dated"
     later = undoable(session, op, summary, now) if changed else now
     wake_records(session, {hold.record_id for hold in good}, later)
-    return Each(tuple(changed), tuple(left))
+    return Each(tuple(changed), tuple(refused_holds))
 
 
 def date_refusals(
@@ -190,9 +190,9 @@ def _dating(desk: Desk, day: date | None, now: datetime) -> Callable[[Hold], Ref
     return lambda hold: _not_theirs(desk, hold) or _no_day(ways_by_hold[hold.id], day, today)
 
 
-def _days(told: Ways | None, day: date | None) -> tuple[date, date]:
+def _days(options: Ways | None, day: date | None) -> tuple[date, date]:
     """Return the document's current date and its new date."""
-    old, first = (told.day, told.first_open) if told else (None, None)
+    old, first = (options.day, options.first_open) if options else (None, None)
     if old is None or first is None:
         message = "what has no other day was left"
         raise ValueError(message)
@@ -255,27 +255,27 @@ def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:
     )
 
 
-def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
+def _no_day(options: Ways | None, day: date | None, today: date) -> Refusal | None:
     """Return why this document cannot have this date."""
-    if told is None:
+    if options is None:
         return no_period_refusal()
-    if told.first_open is None:
+    if options.first_open is None:
         return Refusal(
             "period.stuck",
-            told.stuck,
+            options.stuck,
             "Ask for the month to be opened, or ask a colleague to decide.",
         )
-    wanted = day or told.first_open
-    if wanted < told.first_open:
+    new_day = day or options.first_open
+    if new_day < options.first_open:
         return Refusal(
             code="period.locked",
-            message=f"{wanted} is also locked in {told.target}.",
-            hint=f"The first open day is {told.first_open}.",
+            message=f"{new_day} is also locked in {options.target}.",
+            hint=f"The first open day is {options.first_open}.",
             status=422,
         )
-    if wanted > max(today, told.first_open):
+    if new_day > max(today, options.first_open):
         return Refusal(
-            "period.later", f"{wanted} is in the future.", "Choose today or an earlier date.", 422
+            "period.later", f"{new_day} is in the future.", "Choose today or an earlier date.", 422
         )
     return None
 

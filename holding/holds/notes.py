@@ -87,8 +87,8 @@ def add_note(
         desk.tell([result], "note.added", now, op, **sealed)
         return result
 
-    asked = ("comment", hold_id, text)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
+    request = ("comment", hold_id, text)
+    return once(session, actor, op, asked=request, now=now, act=act, read=read_done)
 
 
 def _unfit(text: str) -> Refusal | None:
@@ -140,7 +140,7 @@ def open_message(
     return once(session, actor, op, asked=("message", hold_id), now=now, act=act, read=read_done)
 
 
-def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -> Fact:
+def _fact(actor: Actor, hold: Hold, result: Done, now: datetime, op: str | None) -> Fact:
     return Fact(
         company_id=hold.company_id,
         at=now,
@@ -150,7 +150,12 @@ def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -
         posting_id=hold.posting_id,
         object=_object(hold.id),
         operation_id=op,
-        body={"say": made.say, "hold": hold.id, "code": hold.code, "message": _mark(hold.message)},
+        body={
+            "say": result.say,
+            "hold": hold.id,
+            "code": hold.code,
+            "message": _mark(hold.message),
+        },
     )
 
 
@@ -161,12 +166,12 @@ def unread_holds(session: Session, actor: Actor, holds: Collection[Hold]) -> fro
         .where(bulk.among(Event.record_id, sorted({hold.record_id for hold in holds})))
         .where(Event.act == OPENED, Event.person_id == actor.person_id)
     )
-    seen = {
+    opened_messages = {
         (row.object, row.body.get("message"))
         for row in session.execute(query, execution_options=KEPT)
     }
     return frozenset(
-        hold.id for hold in holds if (_object(hold.id), _mark(hold.message)) not in seen
+        hold.id for hold in holds if (_object(hold.id), _mark(hold.message)) not in opened_messages
     )
 
 

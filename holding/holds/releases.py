@@ -94,10 +94,10 @@ def release_each(
     desk = Desk(session, actor, hold_ids)
     accepting = Accepting(desk, seen)
     names = _releasing(desk, accepting)
-    good, left = desk.each(names.ask)
+    good, refused_holds = desk.each(names.ask)
     if refusal := _unproved(desk, good, now):
         return refusal
-    why, made = reason.strip(), []
+    why, done_results = reason.strip(), []
     for voice, holds in names.by_voice(good):
         decided = store_decisions(desk, holds, voice, "release", why, now, op)
         accepting.keep(holds, decided)
@@ -110,14 +110,18 @@ def release_each(
         results = [done_with(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
         sealed = sealed_decisions(desk, decided)
         desk.tell(results, "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
-        made += results
+        done_results += results
     stays = dict(NOTHING_SENT) if all(map(accepting.of, good)) else None
-    later = undoable(session, op, _released(made, accepting), now, stood=stays) if made else now
+    later = (
+        undoable(session, op, _released(done_results, accepting), now, stood=stays)
+        if done_results
+        else now
+    )
     records = sorted({hold.record_id for hold in good})
     wake_records(session, records, later)
     wake_families(session, records, later)
     settle_closed(session, good)
-    return Each(tuple(made), tuple(left))
+    return Each(tuple(done_results), tuple(refused_holds))
 
 
 def release_refusals(
@@ -201,13 +205,13 @@ def decide_one(
         names = _Names(
             desk, lambda hold, voice: may(desk, hold) or _own_hand(desk, hold, voice, verb)
         )
-        good, left = desk.each(names.ask)
+        good, refused_holds = desk.each(names.ask)
         if good and _sends(good[0], verb) and (unproved := _unproved(desk, good, now)):
             return unproved
-        return act(desk, good[0], names.of[hold_id]) if good else left[0].refusal
+        return act(desk, good[0], names.of[hold_id]) if good else refused_holds[0].refusal
 
-    asked = (verb, hold_id, reason, *more)
-    return once(session, actor, op, asked=asked, now=now, act=decided, read=read_done)
+    request = (verb, hold_id, reason, *more)
+    return once(session, actor, op, asked=request, now=now, act=decided, read=read_done)
 
 
 def _sends(hold: Hold, verb: str) -> bool:
@@ -339,10 +343,10 @@ def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None
     return own_hand(hands, voice, verb, lambda: desk.who(ACT, hold.team_id, hands))
 
 
-def _released(made: Sequence[Done], accepting: Accepting) -> str:
-    if len(made) == 1:
-        return accepting.short(made[0].hold_id) or f"{made[0].number} released"
-    return plural(len(made), "released", "released")
+def _released(results: Sequence[Done], accepting: Accepting) -> str:
+    if len(results) == 1:
+        return accepting.short(results[0].hold_id) or f"{results[0].number} released"
+    return plural(len(results), "released", "released")
 
 
 SENT_AGAIN: Final = "posting.sent_again"

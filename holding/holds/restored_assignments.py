@@ -39,11 +39,11 @@ class PutBack:
         sentence = f"Undone: {plural(self.holds, 'hold is as it was', 'holds are as they were')}."
         if not self.changed:
             return sentence
-        shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
+        first_numbers = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
         stay = plural(
             len(self.changed), "was changed since and stays", "were changed since and stay"
         )
-        return f"{sentence} {stay}: {shown}."
+        return f"{sentence} {stay}: {first_numbers}."
 
 
 def state_before(what: str, holds: Iterable[Hold]) -> dict[str, Any]:
@@ -67,12 +67,12 @@ def restore_state(
     what, before = stood["what"], stood["holds"]
     desk = Desk(session, actor, map(int, before))
     as_before = _as_before(session, form)
-    good, left = desk.each(
+    good, refused_holds = desk.each(
         lambda hold: None if as_before(hold) == before[str(hold.id)]["lock"] + 1 else _MOVED
     )
-    changed = tuple(dict.fromkeys(left_hold.number for left_hold in left))
+    changed = tuple(dict.fromkeys(left_hold.number for left_hold in refused_holds))
     if not good:
-        first = desk.holds.get(left[0].hold_id)
+        first = desk.holds.get(refused_holds[0].hold_id)
         subject = changed[0] if len(changed) == 1 else f"Each of the {len(changed)}"
         message = f"{subject} was changed since: nothing was undone."
         return Refusal(
@@ -108,10 +108,10 @@ def _as_before(session: Session, form: Operation) -> Callable[[Hold], int]:
     }
 
     def lock(hold: Hold) -> int:
-        found = hold.lock
-        while (hold.id, found) in undone:
-            found = undone[hold.id, found]
-        return found
+        earlier_lock = hold.lock
+        while (hold.id, earlier_lock) in undone:
+            earlier_lock = undone[hold.id, earlier_lock]
+        return earlier_lock
 
     return lock
 
@@ -119,8 +119,8 @@ def _as_before(session: Session, form: Operation) -> Callable[[Hold], int]:
 def _write(desk: Desk, holds: Iterable[Hold], before: Mapping[str, Any]) -> None:
     """Restore owner and snooze of each hold. A user who left gets no holds back."""
     state_by_hold = {hold.id: before[str(hold.id)] for hold in holds}
-    wanted = {hold_state["person_id"] for hold_state in state_by_hold.values()} - {None}
-    takers_by_id = takers(desk.session, desk.company_id, wanted)
+    person_ids = {hold_state["person_id"] for hold_state in state_by_hold.values()} - {None}
+    takers_by_id = takers(desk.session, desk.company_id, person_ids)
     rows = [
         {
             "id": hold_id,
@@ -221,6 +221,8 @@ def reopen_holds(
 
 def _again(hold: Hold) -> dict[str, Any]:
     """Return the columns of a new hold that copies this one."""
-    columns = {one.columns[0].name: one.key for one in Hold.__mapper__.column_attrs}
-    kept = {name: getattr(hold, key) for name, key in columns.items() if name != "id"}
-    return kept | _NEW
+    columns = {
+        attribute.columns[0].name: attribute.key for attribute in Hold.__mapper__.column_attrs
+    }
+    copied_columns = {name: getattr(hold, key) for name, key in columns.items() if name != "id"}
+    return copied_columns | _NEW

@@ -335,7 +335,12 @@ def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
 
 
 def try_again(
-    desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
+    desk: Desk,
+    good: Sequence[Hold],
+    results: Sequence[Done],
+    act: str,
+    now: datetime,
+    op: str | None,
 ) -> None:
     """Store the retries, close holds of refused documents, and wake the records."""
     session, actor = desk.session, desk.actor
@@ -360,7 +365,7 @@ def try_again(
         why=f"tried again by {actor.name}",
         now=now,
     )
-    desk.tell(made, act, now, op)
+    desk.tell(results, act, now, op)
     wake_records(session, {hold.record_id for hold in good}, now)
     settle_closed(session, of_push)
 
@@ -381,7 +386,7 @@ def _judged(session: Session, record_ids: set[int]) -> dict[int, _Judged]:
         .join(Version, Version.id == Evaluation.version_id)
         .where(Evaluation.id.in_(latest))
     )
-    return {one.record_id: one for one in _JUDGED.each(session.execute(query))}
+    return {judged.record_id: judged for judged in _JUDGED.each(session.execute(query))}
 
 
 def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[str, int]]:
@@ -417,7 +422,7 @@ def look_for_entry(
         if refusal:
             return refusal
         desk = Desk(session, actor, [hold_id])
-        good, left = desk.each(lambda hold: _refuse_look(desk, hold))
+        good, refused_holds = desk.each(lambda hold: _refuse_look(desk, hold))
         results = [
             done_with(hold, f"{actor.name} had {hold.number} looked for again.") for hold in good
         ]
@@ -430,7 +435,7 @@ def look_for_entry(
             desk.tell(results, "hold.looked_again", now, op)
         else:
             try_again(desk, good, results, "hold.looked_again", now, op)
-        return Each(tuple(results), tuple(left))
+        return Each(tuple(results), tuple(refused_holds))
 
     return apply_to_one_hold(session, actor, now, op, ("look for", hold_id), ask)
 
@@ -488,13 +493,13 @@ def override(
             return refusal
         desk = Desk(session, actor, [hold_id])
         looked = Looked(desk, now)
-        good, left = desk.each(lambda hold: _senseless(hold, looked))
+        good, refused_holds = desk.each(lambda hold: _senseless(hold, looked))
         why = reason.strip()
         retried = [
-            done_with(one, f"{actor.name} had {one.number} tried again: {why}") for one in good
+            done_with(hold, f"{actor.name} had {hold.number} tried again: {why}") for hold in good
         ]
         try_again(desk, good, retried, "retry.overridden", now, op)
-        return Each(tuple(retried), tuple(left))
+        return Each(tuple(retried), tuple(refused_holds))
 
     return apply_to_one_hold(session, actor, now, op, ("override", hold_id, reason), ask)
 
@@ -543,11 +548,11 @@ def set_hours(
 ) -> Refusal | None:
     """Set the answer time in hours for new holds of a class. Open holds keep their due time."""
     if error_class not in ERROR_CLASSES:
-        known = "; ".join(
+        class_texts = "; ".join(
             f"`{class_name}` ({class_label(class_name)})" for class_name in ERROR_CLASSES
         )
         words = f"There is no class of holds called “{error_class}”."
-        return Refusal("due.class", words, f"Classes: {known}.", 422)
+        return Refusal("due.class", words, f"Classes: {class_texts}.", 422)
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
         return Refusal("due.hours", f"{hours} hours is not a time to answer in.", hint, 422)

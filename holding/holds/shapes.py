@@ -22,8 +22,10 @@ def counted_money(amounts: Iterable[Money]) -> Money:
     """Return the amount that a record with several counts: the greatest of the company's currency,
     else the greatest of the first other currency.
     """
-    known = [one for one in amounts if one[1] is not None]
-    return min(known or amounts, key=lambda one: (one[0], -(one[1] or 0)), default=("", None))
+    known_amounts = [money for money in amounts if money[1] is not None]
+    return min(
+        known_amounts or amounts, key=lambda money: (money[0], -(money[1] or 0)), default=("", None)
+    )
 
 
 class Waits(NamedTuple):

@@ -120,15 +120,15 @@ class Figure:
     money: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)  # how many records the money is of
 
-    def add(self, one: Tallied, looks: Sequence[Look]) -> None:
+    def add(self, tallied: Tallied, looks: Sequence[Look]) -> None:
         """Count these records with their matching holds."""
-        self.records += one.records
+        self.records += tallied.records
         if len(looks) > 1 and len({look.cause for look in looks}) > 1:
-            self.several += one.records
-        currency, minor, blank = money_of(one, looks)
+            self.several += tallied.records
+        currency, minor, blank = money_of(tallied, looks)
         self.blank += blank
         self.money[currency] = self.money.get(currency, 0) + minor
-        self.known[currency] = self.known.get(currency, 0) + one.records - blank
+        self.known[currency] = self.known.get(currency, 0) + tallied.records - blank
 
     def whole(self) -> "Figure":
         """Remove currencies without any record, and return itself."""
@@ -136,26 +136,26 @@ class Figure:
         return self
 
 
-def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
+def money_of(tallied: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
     """Return currency, amount and records without an amount.
 
     If the holds of a record have several amounts, the matching holds decide.
     """
-    if not one.shape.differs:
-        return one.currency, one.minor, one.blank
+    if not tallied.shape.differs:
+        return tallied.currency, tallied.minor, tallied.blank
     currency, amount = counted_money([look.money for look in looks if look.money is not None])
     if amount is None:
-        return currency, 0, one.records
-    return currency, amount * one.records, 0
+        return currency, 0, tallied.records
+    return currency, amount * tallied.records, 0
 
 
 def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[Tallied]]:
     """Return by company the shapes of its records with open holds."""
     rows_by_company: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
     query = _whole(tuple(companies))
-    for one in _tallied(_load_stored(session, companies, query)):
-        if one.cause_id == WHOLE_RECORD:
-            rows_by_company[one.company_id].append(one)
+    for row in _tallied(_load_stored(session, companies, query)):
+        if row.cause_id == WHOLE_RECORD:
+            rows_by_company[row.company_id].append(row)
     return rows_by_company
 
 
@@ -171,19 +171,25 @@ def _marked(companies: Sequence[int]) -> Select[int]:
 
 
 def _tallied(read: Stored) -> list[Tallied]:
-    found = [
+    stored_rows = [
         Tallied(company_id, cause_id, parse_shape(text), currency, records, minor, blank)
         for company_id, cause_id, text, currency, records, minor, blank in read.rows
         if company_id is not None
     ]
-    return [*found, *_live(read.holds)]
+    return [*stored_rows, *_live(read.holds)]
 
 
 def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
-    for (company_id, _, cause_id), one in folding.count_records(rows).items():
-        blank = int(one.minor is None)
+    for (company_id, _, cause_id), counted in folding.count_records(rows).items():
+        blank = int(counted.minor is None)
         yield Tallied(
-            company_id, cause_id, parse_shape(one.shape), one.currency, 1, one.minor or 0, blank
+            company_id,
+            cause_id,
+            parse_shape(counted.shape),
+            counted.currency,
+            1,
+            counted.minor or 0,
+            blank,
         )
 
 
@@ -244,9 +250,9 @@ def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[
     part = bulk.among(HoldTally.cause_id, causes)
     query = tally_query([company_id], part, _marked([company_id]))
     rows = _tallied(_load_stored(session, [company_id], query))
-    wanted = {*causes}
+    cause_ids = {*causes}
     return figures_by(
-        (one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,)
+        (row for row in rows if row.cause_id in cause_ids), lambda row, _: (row.cause_id,)
     )
 
 
@@ -294,9 +300,11 @@ def tally_query(
     )
 
 
-def total_figure(rows: Iterable[Tallied], asked: Callable[[Look], bool]) -> Figure:
+def total_figure(rows: Iterable[Tallied], matches_filter: Callable[[Look], bool]) -> Figure:
     """Return the figure of records with a matching hold, from rows of whole records."""
-    return figures_by(rows, lambda _, look: (None,) if asked(look) else ()).get(None, Figure())
+    return figures_by(rows, lambda _, look: (None,) if matches_filter(look) else ()).get(
+        None, Figure()
+    )
 
 
 def figures_by(
@@ -321,8 +329,8 @@ def held_count_query(session: Session, company_id: int) -> Select[int]:
 
 @lru_cache(maxsize=256)
 def _held_one_by_one(company_id: int) -> Select[int]:
-    mine = select(func.count(func.distinct(Hold.record_id)))
-    return mine.where(Hold.company_id == company_id, HOLD_OPEN)
+    held_records = select(func.count(func.distinct(Hold.record_id)))
+    return held_records.where(Hold.company_id == company_id, HOLD_OPEN)
 
 
 @lru_cache(maxsize=256)
@@ -344,10 +352,10 @@ def _held_of_all(company_id: int) -> Select[int]:
 
 def tally_of(rows: Iterable[Tallied]) -> Tally:
     """Split rows into whole records and causes."""
-    each = tuple(rows)
+    all_rows = tuple(rows)
     return Tally(
-        rows=tuple([one for one in each if one.cause_id == WHOLE_RECORD]),
-        causes=group_by_shape(one for one in each if one.cause_id != WHOLE_RECORD),
+        rows=tuple([row for row in all_rows if row.cause_id == WHOLE_RECORD]),
+        causes=group_by_shape(row for row in all_rows if row.cause_id != WHOLE_RECORD),
     )
 
 
@@ -396,20 +404,20 @@ def read_owner_waits(
 
 
 def _one_by_one(rows: Iterable[Any]) -> list[OwnerWait]:
-    return [one for each in each_owner(rows).values() for one in each]
+    return [wait for waits in each_owner(rows).values() for wait in waits]
 
 
 def _divided(company_id: int, since: Sequence[datetime], answer_by: datetime) -> Select[Any]:
     """Return records that are marked, or whose hour one of the times divides."""
     began = select(Hold.record_id).where(Hold.company_id == company_id, HOLD_OPEN)
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
-    hours = {hour_of(one) for one in since}
+    hours = {hour_of(moment) for moment in since}
     divided = [
         *(began.where(_within(Hold.opened_at, hour)) for hour in sorted(hours)),
         began.where(_within(Hold.answer_by, hour_of(answer_by))),
     ]
-    every = union_all(marked, *divided).subquery()
-    return select(every.c.record_id)
+    record_queries = union_all(marked, *divided).subquery()
+    return select(record_queries.c.record_id)
 
 
 def _within(column: Any, hour: int) -> Any:
@@ -418,7 +426,7 @@ def _within(column: Any, hour: int) -> Any:
 
 def worst_causes(
     rows: Iterable[Sequence[Tallied]],
-    asked: Callable[[Look], bool],
+    matches_filter: Callable[[Look], bool],
     most: int,
     after: tuple[int, int] | None = None,
 ) -> tuple[dict[int, Figure], int]:
@@ -429,33 +437,40 @@ def worst_causes(
     """
     records: dict[int, int] = defaultdict(int)
     book: dict[int, int] = defaultdict(int)
-    found = []
-    for alike in rows:
-        looks = [look for look in alike[0].shape.looks if asked(look)] if alike else []
+    matching_groups = []
+    for shape_rows in rows:
+        looks = (
+            [look for look in shape_rows[0].shape.looks if matches_filter(look)]
+            if shape_rows
+            else []
+        )
         if looks:
-            found.append((alike, looks))
-            _count(alike, looks, records, book)
-    every = [(-book[key], key) for key, count in records.items() if count]
+            matching_groups.append((shape_rows, looks))
+            _count(shape_rows, looks, records, book)
+    places = [(-book[key], key) for key, count in records.items() if count]
     behind = (-after[0], after[1]) if after else None
-    listed = [place for place in every if behind is None or place > behind]
+    listed = [place for place in places if behind is None or place > behind]
     top = {key: Figure() for _, key in nsmallest(most, listed)}
-    for alike, looks in found:
-        for one in alike:
-            if one.cause_id in top:
-                top[one.cause_id].add(one, looks)
-    return {key: one.whole() for key, one in top.items()}, len(every)
+    for shape_rows, looks in matching_groups:
+        for row in shape_rows:
+            if row.cause_id in top:
+                top[row.cause_id].add(row, looks)
+    return {key: figure.whole() for key, figure in top.items()}, len(places)
 
 
 def _count(
-    alike: Sequence[Tallied], looks: Sequence[Look], records: dict[int, int], book: dict[int, int]
+    shape_rows: Sequence[Tallied],
+    looks: Sequence[Look],
+    records: dict[int, int],
+    book: dict[int, int],
 ) -> None:
     """Add rows of one shape to the record counts and book amounts of their causes."""
-    differs = alike[0].shape.differs
-    for one in alike:
-        _, cause_id, _, currency, count, minor, _ = one
+    differs = shape_rows[0].shape.differs
+    for row in shape_rows:
+        _, cause_id, _, currency, count, minor, _ = row
         records[cause_id] += count
         if differs:  # of few; all others are gone through by thousands for a page
-            currency, minor, _ = money_of(one, looks)
+            currency, minor, _ = money_of(row, looks)
         if not currency:
             book[cause_id] += minor
 
@@ -473,4 +488,4 @@ def group_by_shape(rows: Iterable[Tallied]) -> Sequence[Sequence[Tallied]]:
 
 def rows_of_causes(rows: Iterable[Sequence[Tallied]], causes: Container[int]) -> list[Tallied]:
     """Return the rows of some causes."""
-    return [row for alike in rows for row in alike if row.cause_id in causes]
+    return [row for shape_rows in rows for row in shape_rows if row.cause_id in causes]

@@ -72,11 +72,11 @@ class Undone:
     def say(self) -> str:
         """One sentence for the page."""
         waits = plural(self.undone, "document is on hold", "documents are on hold")
-        told = f"Undone: {waits} again."
+        sentence = f"Undone: {waits} again."
         if not self.sent:
-            return told
-        shown = ", ".join(self.sent[:5]) + (", …" if len(self.sent) > 5 else "")
-        return f"{told} {len(self.sent)} already sent: {shown}."
+            return sentence
+        first_numbers = ", ".join(self.sent[:5]) + (", …" if len(self.sent) > 5 else "")
+        return f"{sentence} {len(self.sent)} already sent: {first_numbers}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,8 @@ def _lines(session: Session, op: str) -> list[_Line]:
         for of, query in _line_queries(op)
         for row in session.execute(query)
     ]
-    gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
-    return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
+    begun_lines = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
+    return [replace(line, begun=(line.of, line.id) in begun_lines) for line in lines]
 
 
 def _line_queries(op: str) -> tuple[tuple[str, Select[*tuple[Any, ...]]], ...]:
@@ -213,7 +213,7 @@ def _line_queries(op: str) -> tuple[tuple[str, Select[*tuple[Any, ...]]], ...]:
         .join(Posting, Posting.id == Approval.posting_id)
         .where(Approval.operation_id == op, Approval.voided_at.is_(None))
     )
-    same = and_(
+    same_posting = and_(
         Posting.record_id == Release.record_id,
         Posting.route == Release.route,
         Posting.seq == Release.seq,
@@ -227,7 +227,7 @@ def _line_queries(op: str) -> tuple[tuple[str, Select[*tuple[Any, ...]]], ...]:
             or_(busy, pushed.where(Push.made_at >= Release.at)).label("begun"),
         )
         .join(Record, Record.id == Release.record_id)
-        .outerjoin(Posting, same)
+        .outerjoin(Posting, same_posting)
         .where(Release.operation_id == op, Release.voided_at.is_(None))
     )
     datings = (
