@@ -1,6 +1,6 @@
 """Every column that is declared as sealed is sealed: whoever edits it with SQL is found out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -214,35 +214,32 @@ def test_a_route_stop_needs_an_event_of_the_company_once_it_decides_something(
         assert any("route_stop" in message for message in messages(session, acted)) is is_named
 
 
-@pytest.mark.parametrize(
-    ("ahead", "sealed_at_once"),
-    [(timedelta(), 0), (timedelta(seconds=20), 0), (timedelta(days=2), 2)],
-    ids=["now", "the clock of another machine", "before the clock was set back"],
-)
-def test_a_check_that_is_not_settled_is_not_passed_over(
-    acted: Life, ahead: timedelta, sealed_at_once: int
-) -> None:
-    seal(acted)
-    database = acted.shop.database
-    now = acted.shop.now + 2 * row_trail.EVERY
+def new_evaluations(session: Session, life: Life, moments: Sequence[datetime]) -> list[int]:
+    """Store a further evaluation of a record at each moment; return their ids."""
     columns = table_of(Evaluation)
-    with database.write() as session:
-        kept = {}
-        for number, at in (("A-1", now + ahead), ("A-2", now - timedelta(days=1))):
-            record_id = acted.shop.record(session, number).id
-            query = select(columns).where(columns.c.record_id == record_id).limit(1)
-            row = dict(session.execute(query).mappings().one())
-            del row["id"]
-            new = insert(columns).values({**row, "at": at, "fence": 99}).returning(columns.c.id)
-            kept[number] = session.scalars(new).one()
-    sealed = []
-    for moment in (now, now + ahead + 2 * row_trail.EVERY):
-        row_trail.seal_due_rows(database, now=moment)
-        with database.read() as session:
-            assert messages(session, acted) == []
-            mark = row_trail.newest_mark(session, acted.shop.company.id)
-            sealed.append(sum(key <= mark.evaluation_id for key in kept.values()))
-    assert sealed == [sealed_at_once, 2]
+    ids = []
+    for number, at in zip(("A-1", "A-2"), moments, strict=True):
+        record_id = life.shop.record(session, number).id
+        query = select(columns).where(columns.c.record_id == record_id).limit(1)
+        row = dict(session.execute(query).mappings().one())
+        del row["id"]
+        new = insert(columns).values({**row, "at": at, "fence": 99}).returning(columns.c.id)
+        ids.append(session.scalars(new).one())
+    return ids
+
+
+def new_readings(session: Session, _: Life, moments: Sequence[datetime]) -> list[int]:
+    """Store a read-back of the first posting at each moment; return their ids."""
+    posting_id = session.scalars(select(Posting.id).order_by(Posting.id).limit(1)).one()
+    ids = []
+    for at in moments:
+        reading = Reading(
+            posting_id=posting_id, kind="standing", at=at, sha256="0" * 64, body={}, same=True
+        )
+        session.add(reading)
+        session.flush()
+        ids.append(reading.id)
+    return ids
 
 
 @pytest.mark.parametrize(
@@ -250,33 +247,31 @@ def test_a_check_that_is_not_settled_is_not_passed_over(
     [(timedelta(), 0), (timedelta(seconds=20), 0), (timedelta(days=2), 2)],
     ids=["now", "the clock of another machine", "before the clock was set back"],
 )
-def test_a_read_back_that_is_not_settled_is_not_passed_over(
-    acted: Life, ahead: timedelta, sealed_at_once: int
+@pytest.mark.parametrize(
+    ("store", "mark_column"),
+    [(new_evaluations, "evaluation_id"), (new_readings, "reading_id")],
+    ids=["evaluation", "reading"],
+)
+def test_a_row_that_is_not_settled_is_sealed_later(
+    acted: Life,
+    store: Callable[[Session, Life, Sequence[datetime]], list[int]],
+    mark_column: str,
+    ahead: timedelta,
+    sealed_at_once: int,
 ) -> None:
     seal(acted)
     database = acted.shop.database
     now = acted.shop.now + 2 * row_trail.EVERY
     with database.write() as session:
-        posting_id = session.scalars(select(Posting.id).order_by(Posting.id)).first()
-        assert posting_id is not None
-        readings = [
-            Reading(
-                posting_id=posting_id, kind="standing", at=at, sha256="0" * 64, body={}, same=True
-            )
-            for at in (now + ahead, now - timedelta(days=1))
-        ]
-        for reading in readings:
-            session.add(reading)
-            session.flush()
-        reading_ids = [reading.id for reading in readings]
-    assert reading_ids == sorted(reading_ids)
+        ids = store(session, acted, (now + ahead, now - timedelta(days=1)))
+    assert ids == sorted(ids)
     sealed = []
     for moment in (now, now + ahead + 2 * row_trail.EVERY):
         row_trail.seal_due_rows(database, now=moment)
         with database.read() as session:
             assert messages(session, acted) == []
             mark = row_trail.newest_mark(session, acted.shop.company.id)
-            sealed.append(sum(reading_id <= mark.reading_id for reading_id in reading_ids))
+            sealed.append(sum(row_id <= getattr(mark, mark_column) for row_id in ids))
     assert sealed == [sealed_at_once, 2]
 
 
