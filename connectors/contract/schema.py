@@ -397,7 +397,8 @@ class KindSchema:
 class KeyPart:
     """One value of a secret that consists of several, with a field of its own.
 
-    A blank part takes the value of the part `otherwise`. It is left out if it is `optional`, unless
+    A blank part keeps its value in the secret that is replaced; else it takes the value of the part
+    `otherwise`. It is left out if it is `optional`, unless
     the part `needed_with` has a value.
     """
 
@@ -425,13 +426,34 @@ class KeyField:
     steps: tuple[str, ...] = ()
     parts: tuple[KeyPart, ...] = ()
 
-    def join(self, values: Mapping[str, str]) -> str:
-        """Return the secret with these values of its parts; blank if every part is."""
+    def join(self, values: Mapping[str, str], replaced: str = "") -> str:
+        """Return the secret with these values of its parts; blank if every part is.
+
+        `replaced` is the secret that was used before.
+        """
         stripped = {part.name: values.get(part.name, "").strip() for part in self.parts}
-        filled = [stripped[part.name] or stripped.get(part.otherwise, "") for part in self.parts]
+        before = self._own_values(replaced)
+        filled = [
+            stripped[part.name] or before.get(part.name, "") or stripped.get(part.otherwise, "")
+            for part in self.parts
+        ]
         while filled and not filled[-1]:
             filled.pop()
         return ":".join(filled)
+
+    def _own_values(self, secret: str) -> dict[str, str]:
+        """Return the parts of a secret, without those that only repeat the part `otherwise`.
+
+        Only the first part may contain a colon.
+        """
+        names = [part.name for part in self.parts]
+        pieces = secret.rsplit(":", len(names) - 1)
+        values = dict(zip(names, pieces, strict=False)) if len(pieces) in {1, len(names)} else {}
+        return {
+            part.name: values.get(part.name, "")
+            for part in self.parts
+            if not part.otherwise or values.get(part.name) != values.get(part.otherwise)
+        }
 
     def part_faults(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return part -> its fault: a missing value, or a colon that would end the part."""

@@ -305,7 +305,9 @@ def replace(name: str) -> Response:
     if row.is_target or form is None or form.key is None:
         abort(404)
     made = form.key.made_here
-    pasted, problems = read_key(form, request.form)
+    in_use = setup.secrets_of(store.reading(), row.id, g.now)
+    replaced = "" if isinstance(in_use, Refusal) else in_use[0]
+    pasted, problems = read_key(form, request.form, replaced=replaced)
     if problems:
         wrong = connections.connection_values(row) | {"problems": problems}
         return store.respond("connections/show.html", wrong, status=422)
@@ -539,17 +541,18 @@ def setting_problems(form: ConnectionForm, values: Mapping[str, str]) -> dict[st
     return setting_faults(form.settings, values)
 
 
-def read_key(form: ConnectionForm, sent: Form) -> tuple[str, dict[str, str]]:
+def read_key(form: ConnectionForm, sent: Form, *, replaced: str = "") -> tuple[str, dict[str, str]]:
     """Return the pasted secret, and what is wrong with its fields; one that is made here has none.
 
-    A secret of several parts may also come whole, as scripts send it.
+    A secret of several parts may also come whole, as scripts send it. `replaced` is the secret that
+    is used now.
     """
     field = form.key
     if field is None or field.made_here:
         return "", {}
     parts = {one.name: sent.get(f"{KEY}_{one.name}", "") for one in field.parts}
     if any(parts.values()):
-        secret = field.join(parts)
+        secret = field.join(parts, replaced)
         faults = {f"{KEY}_{name}": words for name, words in field.part_faults(parts).items()}
         if faults:
             return secret, faults

@@ -44,3 +44,23 @@ def test_a_blank_webhook_secret_is_the_consumer_secret():
     assert key.join({}) == ""
     assert set(key.part_faults({"consumer_key": "ck_1"})) == {"webhook_secret", "consumer_secret"}
     assert set(KEYS["shopify"].part_faults({"access_token": "t"})) == {"client_secret"}
+
+
+@pytest.mark.parametrize(
+    ("values", "replaced", "joined"),
+    [
+        ({"consumer_key": "k2", "consumer_secret": "s2"}, "own:k1:s1", "own:k2:s2"),
+        ({"consumer_key": "k2", "consumer_secret": "s2"}, "s1:k1:s1", "s2:k2:s2"),
+        ({"consumer_key": "k2", "consumer_secret": "s2"}, "own", "own:k2:s2"),
+        ({"consumer_key": "k2", "consumer_secret": "s2"}, "o:w:n:k1:s1", "o:w:n:k2:s2"),
+        ({"webhook_secret": "new"}, "own:k1:s1", "new:k1:s1"),
+        ({"webhook_secret": "new"}, "", "new"),
+    ],
+)
+def test_a_blank_value_keeps_the_one_in_use(values, replaced, joined):
+    assert KEYS["woocommerce"].join(values, replaced) == joined
+
+
+def test_a_replaced_client_secret_keeps_the_access_token():
+    key = KEYS["shopify"]
+    assert key.join({"client_secret": "new"}, "old:token").startswith("new:token")

@@ -84,6 +84,10 @@ def test_a_replaced_secret_has_the_same_fields(visit, database, clock):
     browser.post(url, {"key_consumer_key": "ck_2"}, status=422)
     browser.post(url, {"key_consumer_key": "ck_2", "key_consumer_secret": "cs_2"}, status=200)
     assert secret(database, clock, "woocommerce") == "cs_2:ck_2:cs_2"
+    browser.post(url, {"key_webhook_secret": "own"}, status=200)
+    assert secret(database, clock, "woocommerce") == "own:ck_2:cs_2"
+    browser.post(url, {"key_consumer_key": "ck_3", "key_consumer_secret": "cs_3"}, status=200)
+    assert secret(database, clock, "woocommerce") == "own:ck_3:cs_3"
 
 
 def test_a_replaced_secret_is_tested_where_the_shop_has_an_address(visit):
