@@ -29,6 +29,7 @@ from holding.platform.backup import version_refusal
 from holding.platform.processes import Room
 from holding.platform.settings import logger
 from holding.posting.claims import release_expired_claims
+from holding.posting.lone_failures import repeat_refused_lookups
 from holding.posting.runs import close_left_open
 from holding.programs import replay
 from holding.rulesets.admission import inspect
@@ -286,6 +287,7 @@ class Sweeper:
             steps.callback(self._writing, resume_due, now)
             steps.callback(self._start_rules, now)
             steps.callback(self._writing, wake_rested, now)
+            steps.callback(self._writing, repeat_refused_lookups, now)
             steps.callback(self._writing, close_left_open, now)
             steps.callback(sweep_expired, workbench.database, now, longest=self._longest)
             steps.callback(self._writing, release_expired_claims, now, longest=self._longest)

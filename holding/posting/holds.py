@@ -213,7 +213,10 @@ _WAYS = {
     ),
     IMPORT_OPEN: "a person enters on the page of the file how its import ended",
     WITHDRAWN: "a person retries it; it is then put in another file",
-    LOOKUP_REFUSED: "the accounting system answers the look-up; a person then retries it",
+    LOOKUP_REFUSED: (
+        "the accounting system answers the look-up, which is repeated every day; a person can"
+        " retry it"
+    ),
     FAILS_ON_IT: "the accounting system can process it; a person then retries it",
     CREDITED_CHANGED: (
         "the document that it credits is there again as it was posted; a person then retries it,"

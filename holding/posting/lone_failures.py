@@ -1,21 +1,34 @@
 """Distinguish a document that alone makes a target fail from a target that is down for all
-documents.
+documents, and repeat refused lookups daily.
 """
 
-from datetime import datetime
+from collections import defaultdict
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Final
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import Found
 from holding.connections.channel import Channel
-from holding.db.models import Attempt, Push, Request
+from holding.db.models import Attempt, Hold, Posting, Push, Request
 from holding.db.models.columns import PushState, RequestState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.platform.changes import wake_records
+from holding.platform.states import LOOKUP_REFUSED
+from holding.posting import holds
+from holding.posting.claims import lock_families
 from holding.posting.push import Case
 from rules.values.canonical import sha256_hex
 
 _other = aliased(Attempt)
+
+REPEATED_AFTER: Final = timedelta(days=1)
+
+REPEATED_AT_ONCE: Final = 500
+
+REPEATED: Final = "It is looked up again, as every day."
 
 _WITH_OTHERS = exists().where(_other.request_id == Request.id, _other.push_id != Attempt.push_id)
 
@@ -99,3 +112,29 @@ def failed_alone_before(session: Session, channel: Channel, key: str) -> bool:
     )
     since = session.scalar(query)
     return since is not None and accepted_since(session, channel, since)
+
+
+def repeat_refused_lookups(session: Session, now: datetime) -> int:
+    """Close the holds of lookups that were refused a day ago, and return how many.
+
+    Their documents are checked and looked up again: there may be fewer documents to look through by
+    now, or the target may accept the lookup. A lookup that is refused again has a new hold.
+    """
+    query = (
+        select(Posting.company_id, Posting.id, Posting.record_id, Posting.family)
+        .join(Hold, Hold.posting_id == Posting.id)
+        .where(Hold.code == LOOKUP_REFUSED, HOLD_OPEN, Hold.opened_at <= now - REPEATED_AFTER)
+        .order_by(Hold.opened_at, Hold.id)
+        .limit(REPEATED_AT_ONCE)
+    )
+    rows_by_company = defaultdict(list)
+    for row in session.execute(query):
+        rows_by_company[row.company_id].append(row)
+    for company_id, rows in rows_by_company.items():
+        lock_families(session, company_id, [row.family for row in rows])
+        posting_ids = [row.id for row in rows]
+        causes = holds.close_holds(session, posting_ids, (LOOKUP_REFUSED,), now, why=REPEATED)
+        record_ids = [row.record_id for row in rows]
+        wake_records(session, record_ids, now)
+        holds.settle_holds(session, record_ids, causes)
+    return sum(map(len, rows_by_company.values()))

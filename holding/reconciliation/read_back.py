@@ -306,8 +306,11 @@ def _kept(
         "book": posting.book,
     }
     if found.kind == "unknown":
-        never = {"read_due_at": None} if found.key_lasts is not None or found.by_person else {}
-        return _Kept(posting, document, found, {**columns, **never})
+        if found.key_lasts is not None:
+            columns["read_due_at"] = None
+        elif found.by_person:  # among too many documents: there may be fewer tomorrow
+            columns["read_due_at"] = reading_plan.next_reading(posting.posted_at, now, there=True)
+        return _Kept(posting, document, found, columns)
     is_there, validated = found.kind != "absent", _is_validated(posting, found)
     columns |= {
         "read_at": now,

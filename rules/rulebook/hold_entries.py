@@ -358,7 +358,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "TGT10": _by_target(
         "A person looks for it there, then links it, sends it again or skips it", Releaser.DECIDES
     ),
-    "TGT11": _by_target("The accounting system answers the look-up; then it is retried"),
+    "TGT11": _by_target("The accounting system answers the look-up, which is repeated every day"),
     "TGT12": _by_target("The accounting system can process it; then a person retries it"),
     "TGT13": _by_target("A customer or supplier that has the currency of the document is mapped"),
     "TGT14": _by_target(

@@ -1,6 +1,7 @@
 """A lookup that the target refuses, and a target that fails on a single document."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -181,3 +182,20 @@ def test_a_lookup_that_is_refused_inside_a_send_holds_its_document_as_not_sent(l
     life.arrive("A-1")
     assert (life.held("A-1"), life.books.effects) == (["TGT11"], [])
     assert life.told("posting.refused") == ["A-1-1 was not sent: Not readable."]
+
+
+def test_a_reading_among_too_many_documents_is_made_again_the_next_day(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Too many documents."
+    too_many = Found(kind="unknown", words=words, answered=True, by_person=True)
+    [posting_id] = lane.ready("IV-1")
+    lane.work()
+    lane.clock.advance(120)
+    with monkeypatch.context() as busy:
+        busy.setattr(AiAccount, "read", lambda *_: (too_many,))
+        lane.work()
+    assert lane.one(posting_id).read_due_at == lane.clock.now() + timedelta(days=1)
+    lane.clock.advance(24 * 3600)
+    lane.work()
+    assert lane.one(posting_id).read_at == lane.clock.now()

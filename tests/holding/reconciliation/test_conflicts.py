@@ -13,6 +13,7 @@ from holding.db.refusal import Refusal
 from holding.holds import releases, retries
 from holding.holds.holds import Done
 from holding.operations.invariants import CHECKS, check
+from holding.posting.lone_failures import repeat_refused_lookups
 from holding.reconciliation import manual_entries
 from rules.outcomes import Document
 from rules.values.canonical import revive
@@ -401,3 +402,27 @@ def test_a_change_of_a_document_among_many_is_held(
         wait(life)
         assert life.held("A-1") == ["TGT11"]
     assert life.books.effects == [("create", "A-1-1")]
+
+
+def test_a_refused_look_up_is_repeated_every_day(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repeat() -> int:
+        with life.shop.database.write() as session:
+            count = repeat_refused_lookups(session, life.shop.now)
+        wait(life)
+        return count
+
+    life.arrive("A-1")
+    with monkeypatch.context() as away:
+        away.setattr(Books, "look_up", lambda *_, **__: TOO_MANY)
+        life.arrive("A-1", **SMALL)
+        wait(life)
+        assert (life.held("A-1"), repeat()) == (["TGT11"], 0)
+        life.shop.clock.advance(24 * 3600)
+        assert (repeat(), life.held("A-1")) == (1, ["TGT11"]), "it is refused again"
+        assert life.books.effects == [("create", "A-1-1")]
+    life.shop.clock.advance(24 * 3600)
+    assert repeat() == 1
+    assert life.books.effects == [("create", "A-1-1"), ("update", "A-1-1")]
+    assert (life.held("A-1"), sound(life)) == ([], [])
