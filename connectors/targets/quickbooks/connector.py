@@ -533,9 +533,18 @@ def look_up(question: Question, get: Get) -> Found:
         return Found(kind="unknown", words=words)
     result = with_names(document.document, [document.number], get)
     if isinstance(result, Found) and result.status == NO_SUCH_FILTER:
-        searched_document = question.standing or document
-        result = with_names_on_day(searched_document, get)
+        result = _on_days(question, get)
     return result if isinstance(result, Found) else _said(question, *result)
+
+
+def _on_days(question: Question, get: Get) -> tuple[Seen, Names] | Found:
+    """Search a document on the day of the content last sent, and where it is not there, on the day
+    of a change whose answer may be lost.
+    """
+    result = with_names_on_day(question.standing or question.document, get)
+    if question.standing is None or isinstance(result, Found) or result[0].documents:
+        return result
+    return with_names_on_day(question.document, get)
 
 
 def _said(question: Question, reading: Seen, names: Names) -> Found:

@@ -196,24 +196,28 @@ def with_names_on_day(document: OutgoingDocument, get: Get) -> tuple[Seen, Names
     party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
     day = document.fields[schema.date_field]
     where = f"{party} = {text_of(document.party)} and TxnDate = {text_of(day)}"
-    reading = query(ENTITIES[schema.name].name, where, get)
+    reading = numbered_among(schema.name, document.number, where, get)
     if isinstance(reading, Found):
         return reading
-    word = number_field(schema)
+    if not reading.documents and not reading.whole:
+        words = f"QuickBooks has too many documents of {document.party} on {day} to look through."
+        return Found(kind="unknown", words=words, answered=True, by_person=True)
+    names = _names_of(document.document, reading.documents, get)
+    return names if isinstance(names, Found) else (reading, names)
+
+
+def numbered_among(document: str, number: str, where: str, get: Get) -> Seen | Found:
+    """Return the documents under a number among those that meet a condition without the number."""
+    reading = query(ENTITIES[document].name, where, get)
+    if isinstance(reading, Found):
+        return reading
+    word = number_field(SCHEMAS[document])
     matching_documents = tuple(
         remote_document
         for remote_document in reading.documents
-        if remote_document.get(word) == document.number
+        if remote_document.get(word) == number
     )
-    if not matching_documents and not reading.whole:
-        words = f"QuickBooks has too many documents of {document.party} on {day} to look through."
-        return Found(kind="unknown", words=words, answered=True, by_person=True)
-    names = _names_of(document.document, matching_documents, get)
-    return (
-        names
-        if isinstance(names, Found)
-        else (replace(reading, documents=matching_documents), names)
-    )
+    return replace(reading, documents=matching_documents)
 
 
 def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:

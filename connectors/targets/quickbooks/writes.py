@@ -33,11 +33,14 @@ from connectors.targets.quickbooks.payload import (
 )
 from connectors.targets.quickbooks.responses import (
     NEXT,
+    Seen,
     Shown,
     Told,
     by_number,
     class_of,
+    numbered_among,
     pause_of,
+    text_of,
     told_of,
 )
 from connectors.transport.http import HttpAnswer, HttpFailure
@@ -286,7 +289,7 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     ready = _with_paid(write, {pays: _paid(pays, {linked(document_body)}, get)} if pays else {})
     if isinstance(ready, Answer) or action == "create":
         return ready
-    stands = _standing(schema, action, number, get)
+    stands = _standing(write, get)
     if isinstance(stands, Answer):
         return stands
     named = {"Id": stands.get("Id"), "SyncToken": stands.get("SyncToken")}
@@ -296,17 +299,37 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     return replace(ready, body=dumps(full))
 
 
-def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
-    """Return the single document under the number that is to be changed, or why nothing is sent."""
+def _standing(write: _Write, get: Get) -> Shown | Answer:
+    """Return the single document under the number that is to be changed, or why nothing is sent.
+
+    Where the number cannot be searched, it is searched among the party's documents of every day,
+    because the change may move the document to another day.
+    """
+    schema, action, number = write.schema, write.action, write.number
     reading = by_number(schema.name, [number], get)
     if isinstance(reading, Found):
-        return unread(number, reading)
+        among_all = _of_party(write, get) if reading.lookup_refused else None
+        if among_all is None:
+            return unread(number, reading)
+        reading = among_all
     if len(reading.documents) != 1:
         return gone(number, action, len(reading.documents))
     (stands,) = reading.documents
     if action == "void" and is_void(stands):
         return accepted(number, stands, None, "It was void already.", existing=True)
     return stands
+
+
+def _of_party(write: _Write, get: Get) -> Seen | None:
+    """Return the party's document under the number, or None if that cannot be told."""
+    wire = next(f.wire for f in write.schema.header if f.name == write.schema.party_field)
+    party = (write.wanted.get(wire.split(".")[0]) or {}).get("value")
+    if not party:
+        return None
+    where = f"{wire.split('.')[0]} = {text_of(str(party))}"
+    reading = numbered_among(write.schema.name, write.number, where, get)
+    is_sure = isinstance(reading, Seen) and reading.whole and len(reading.documents) == 1
+    return reading if isinstance(reading, Seen) and is_sure else None
 
 
 def merged(stands: Shown, our_values: Shown) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.registry import targets
-from connectors.targets.quickbooks import payload
+from connectors.targets.quickbooks import payload, responses
 from connectors.targets.quickbooks.responses import CODES, NEXT, class_of, told_of
 from connectors.targets.quickbooks.writes import refusal
 from connectors.transport.http import HttpAnswer
@@ -121,6 +121,24 @@ class TestMoney:
         assert (more.error_class, more.code) == ("business_rule", "6000")
         bench.send(money(PaymentMethodRef="4"), action="update", key="cp-u")
         assert stands(bench, 1)["PaymentMethodRef"] == {"value": "4"}
+
+    def test_a_payment_is_changed_where_its_number_cannot_be_searched(self, bench, monkeypatch):
+        """It is searched among those of its customer, also on the day that it was moved to."""
+        bench.send(bench.make())
+        posted, moved = money(), money(TxnDate="2026-11-25")
+        bench.send(posted, key="cp-p")
+        bench.sim.control("company", not_queryable={"Payment": ["PaymentRefNum"]})
+        assert bench.look_up(moved, action="update", standing=posted).kind == "absent"
+        with monkeypatch.context() as many:
+            many.setattr(responses, "MOST", 1)
+            many.setattr(responses, "PAGES", 1)
+            (held,) = bench.send(moved, action="update", key="cp-t").answers
+            assert (held.kind, held.code, held.status) == ("refused", "lookup_refused", 400)
+        (answer,) = bench.send(moved, action="update", key="cp-u").answers
+        assert (answer.kind, stands(bench, 1)["TxnDate"]) == ("accepted", "2026-11-25")
+        found = bench.look_up(moved, action="update", standing=posted)
+        assert (found.kind, found.target_ref) == ("equal", "146"), "after a lost answer"
+        assert len([one for one in bench.sim.show("documents") if one["entity"] == "Payment"]) == 1
 
     def test_bills_credits_and_refunds(self, bench):
         assert bench.send(bill()).answers[0].kind == "accepted"
