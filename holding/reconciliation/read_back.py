@@ -306,10 +306,7 @@ def _kept(
         "book": posting.book,
     }
     if found.kind == "unknown":
-        if found.key_lasts is not None:
-            columns["read_due_at"] = None
-        elif found.by_person:  # among too many documents: there may be fewer tomorrow
-            columns["read_due_at"] = reading_plan.next_reading(posting.posted_at, now, there=True)
+        columns["read_due_at"] = _next_try(posting, found, now)
         return _Kept(posting, document, found, columns)
     is_there, validated = found.kind != "absent", _is_validated(posting, found)
     columns |= {
@@ -350,6 +347,15 @@ def _kept(
         validated=validated,
         agreed=agreed,
     )
+
+
+def _next_try(posting: Posting, found: Found, now: datetime) -> datetime | None:
+    """Return when a document is read again after a reading without an answer, or None for never."""
+    if found.key_lasts is not None:
+        return None
+    if found.by_person:  # among too many documents: there may be fewer tomorrow
+        return reading_plan.next_reading(posting.posted_at, now, there=True)
+    return now + reading_plan.SOON
 
 
 def _is_validated(posting: Posting, found: Found) -> bool:
