@@ -364,11 +364,10 @@ class TargetEditProgram:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
             now = newest.get(posting.seq)
-            summed = now is not None
             differing = [
                 (edit, ours)
                 for edit in edits
-                if not is_same_value(ours := _ours(posting, edit, summed=summed), edit.shows)
+                if not is_same_value(ours := _ours(posting, edit), edit.shows)
                 and not (now and is_same_value(_value_of(now, edit), edit.shows))
             ]
             if differing:
@@ -387,7 +386,7 @@ class TargetEditProgram:
         for posting in lives if credited else ():
             at = (posting.route, posting.seq)
             stored = [e for e in run.facts.stored_otherwise if (e.route, e.seq) == at]
-            shown = [(e, _ours(posting, e, summed=True)) for e in stored]
+            shown = [(e, _ours(posting, e)) for e in stored]
             differing = [(e, ours) for e, ours in shown if not is_same_value(ours, e.shows)]
             if differing and posting.seq in credited:
                 self._stored(run, posting, _in_words(differing), said)
@@ -580,12 +579,12 @@ def _name(edit: TargetEdit) -> str:
     return edit.field if edit.line is None else f"line {edit.line} {edit.field}"
 
 
-def _ours(posting: PostingFact, edit: TargetEdit, *, summed: bool) -> str:
-    """Return the posted value of that field; if `summed`, of the lines' fields with that name."""
+def _ours(posting: PostingFact, edit: TargetEdit) -> str:
+    """Return the posted value of that field, or the sum of the lines' fields with that name."""
     content = posting.content or {}
     row = content.get("fields")
     is_head = edit.line is None and edit.field != LINES
-    if summed and is_head and isinstance(row, Mapping) and edit.field not in row:
+    if is_head and isinstance(row, Mapping) and edit.field not in row:
         return sum_of_lines(content.get("lines"), edit.field)
     if edit.field == LINES and edit.line is None:
         lines = content.get("lines")

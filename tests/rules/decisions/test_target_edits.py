@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -137,6 +138,20 @@ def test_what_is_credited_with_another_document_needs_a_decision_about_its_edit(
     found = decide(DEARER, parcel("2"), **given)
     assert (NOTE, 1) in [(route, seq) for _, route, seq in actions(found)]
     assert (found.state, [one.code for one in found.findings]) == ("held", ["STL03"])
+
+
+def test_an_edited_tax_of_what_is_credited_cannot_be_released() -> None:
+    """The target shows the tax of all lines as one sum, and the credit note has the posted tax."""
+    content = BILL.content or {}
+    lines = [{**row, "TaxAmount": "2.50"} for row in content["lines"]]
+    bill = replace(BILL, content={**content, "lines": lines})
+    second = posted(decide(order(), parcel("2"), **changed(version=1)).plan[0], body=order())
+    edit = TargetEdit(INVOICE, 1, None, "TaxAmount", "9.99")
+    found = decide(DEARER, parcel("2"), **changed(postings=(bill, second), target_edited=(edit,)))
+    [finding] = found.findings
+    sent = f"{Decimal('2.50') * len(lines):.2f}"
+    assert f"TaxAmount {sent} is 9.99 there" in finding.message
+    assert (finding.code, str(finding.clears)) == ("STL03", "never")
 
 
 def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
