@@ -1,11 +1,12 @@
 """Personal values disappear from what people without the permission read."""
 
 import pytest
+from sqlalchemy import select, update
 
 from connectors.targets.aiaccount.ways import SALES_INVOICE
 from holding.access import actors
 from holding.db.database import Database
-from holding.db.models import Company
+from holding.db.models import Company, Posting, Push
 from holding.mappings import fixes
 from holding.records import trace
 from tests.holding.life import Begun
@@ -105,3 +106,38 @@ def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun
         hide = actors.hiding(session, shop.record(session, "A-1").id, actors.ALL_PERSONAL)
         assert hide(said) == "TIN ••• is •••, order A-1 is of •••."
         assert hide("Chong & Co, Siti Aminah, C-77, AB-100") == "•••, •••, C-77, AB-100"
+
+
+@pytest.mark.parametrize(
+    ("role", "hidden"),
+    [
+        ("finance", frozenset()),
+        ("admin", actors.ALL_PERSONAL - actors.IDENTIFYING),
+        ("operator", actors.ALL_PERSONAL),
+    ],
+)
+@pytest.mark.parametrize(
+    "scopes", [None, frozenset(), frozenset({"record.pii", "record.names"})], ids=str
+)
+def test_the_role_alone_decides_what_is_hidden(
+    role: str, hidden: frozenset[str], scopes: frozenset[str] | None
+) -> None:
+    """The scopes of a token neither grant nor deny personal data."""
+    actor = actors.Actor(1, "Nadia", "", 1, frozenset({role}), scopes=scopes)
+    assert actors.IDENTIFYING, "some fields name the customer"
+    assert actors.hidden_fields(actor) == hidden
+
+
+@pytest.mark.parametrize("table", [Posting, Push], ids=["planned", "sent"])
+def test_a_value_of_a_document_alone_is_hidden(begun: Begun, table: type[Posting | Push]) -> None:
+    """The name may come from a mapping that has changed since, or be sent and then corrected."""
+    life = begun(FILES)
+    life.arrive("A-1")
+    with life.shop.database.write() as session:
+        record_id = life.shop.record(session, "A-1").id
+        content = session.scalars(select(table.content)).one() or {}
+        fields = {**content["fields"], "Customer": "Siti Aminah"}
+        session.execute(update(table).values(content={**content, "fields": fields}))
+    with life.shop.database.read() as session:
+        hide = actors.hiding(session, record_id, actors.ALL_PERSONAL)
+    assert hide("Posted for Siti Aminah.") == f"Posted for {actors.MASK}."
