@@ -321,7 +321,7 @@ def _standing(write: _Write, get: Get) -> Shown | Answer:
 
 
 def _of_party(write: _Write, get: Get) -> Seen | None:
-    """Return the party's document under the number, or None if that cannot be told."""
+    """Return the party's document under the number, or None unless it is surely one."""
     wire = next(f.wire for f in write.schema.header if f.name == write.schema.party_field)
     party = (write.wanted.get(wire.split(".")[0]) or {}).get("value")
     if not party:
