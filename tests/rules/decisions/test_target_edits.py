@@ -143,7 +143,9 @@ def test_what_is_credited_with_another_document_needs_a_decision_about_its_edit(
 def test_an_edited_tax_of_what_is_credited_cannot_be_released() -> None:
     """The target shows the tax of all lines as one sum, and the credit note has the posted tax."""
     content = BILL.content or {}
-    lines = [{**row, "TaxAmount": "2.50"} for row in content["lines"]]
+    posted_lines = content["lines"]
+    assert isinstance(posted_lines, list | tuple)
+    lines = [{**row, "TaxAmount": "2.50"} for row in posted_lines]
     bill = replace(BILL, content={**content, "lines": lines})
     second = posted(decide(order(), parcel("2"), **changed(version=1)).plan[0], body=order())
     edit = TargetEdit(INVOICE, 1, None, "TaxAmount", "9.99")
