@@ -7,12 +7,13 @@ from sqlalchemy import select
 
 from holding.approvals import approve
 from holding.db.database import Database
-from holding.db.models import Company, Record, RuleFile, RulesetVersion
+from holding.db.models import Company, Push, Record, RuleFile, RulesetVersion
 from holding.records import trace
 from holding.records.seven_answers import Answer
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.holding.traced import posted_shop
 from tests.support.clock import SetClock
+from tests.support.databases import unlock
 
 LATER = "2026-11-19T00:12:00Z"
 
@@ -79,6 +80,18 @@ def test_each_answer_has_its_proofs(posted: Shop) -> None:
     assert rules == ["unique by number in history", "map debtor"]
     assert told[6]["ruleset"].startswith("hash ")
     assert told[7]["hold"].startswith("hold ")
+
+
+def test_a_sent_value_that_nothing_explains_is_counted(posted: Shop) -> None:
+    with posted.database.write() as session:
+        unlock(session)
+        push = session.scalars(select(Push).order_by(Push.id.desc()).limit(1)).one()
+        fields = push.content["fields"]
+        first = next(iter(fields))
+        push.content = {**push.content, "fields": {**fields, first: "something else"}}
+    answer = seven(posted, "NS-1")[2]
+    assert answer.text.startswith("14 of 15 fields: ")
+    assert answer.tone == "bad"
 
 
 def test_the_trace_calls_states_as_pages_do(shop: Shop) -> None:
