@@ -117,7 +117,9 @@ def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun
     ],
 )
 @pytest.mark.parametrize(
-    "scopes", [None, frozenset(), frozenset({"record.pii", "record.names"})], ids=str
+    "scopes",
+    [None, frozenset(), frozenset({"record.pii", "record.names"})],
+    ids=["no token", "without scopes", "with both scopes"],
 )
 def test_the_role_alone_decides_what_is_hidden(
     role: str, hidden: frozenset[str], scopes: frozenset[str] | None
