@@ -58,10 +58,10 @@ class ItemSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a connection test learned about the other side.
+    """What a connection test read from the connected system.
 
-    Codes are None where the target does not list them. `names` gives names for codes that mean
-    nothing to a person, by the kinds of `codes`. `tax_rates` are the listed rates of sales tax
+    Codes are None where the target does not list them. `names` maps a kind of `codes()` to code ->
+    name, for codes that mean nothing to a person. `tax_rates` are the listed rates of sales tax
     codes: 0.1 is 10%. `rounding_mode` is a Rounding or the target's own word for it, and None where
     the target does not report it.
     """
@@ -101,7 +101,7 @@ class Snapshot:
         return description
 
     def codes(self) -> dict[str, frozenset[str]]:
-        """Return kind -> the codes known in the target. Kinds that it cannot list are left out."""
+        """Return kind -> codes that the target lists. A kind that it does not list is left out."""
         codes_by_kind = {
             "tax_code": self.tax_codes,
             "account": self.accounts,

@@ -256,13 +256,17 @@ class Renewing(Protocol):
         ...
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Check whether a refused key may have expired early, because it was not exchanged just
-        now.
+        """Check whether a refused key may merely have expired, so that it should be renewed.
+
+        False for a key that was renewed just now, because its refusal has another reason.
         """
         ...
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
-        """Replace the secret, once. The old secret may be worthless afterwards."""
+        """Exchange the secret for a new one, in one attempt.
+
+        The old secret may be invalid afterwards, whatever the result.
+        """
         ...
 
 

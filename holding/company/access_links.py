@@ -295,7 +295,7 @@ def works_elsewhere(session: Session, company_id: int, person_id: int) -> list[s
 def tell(
     session: Session, actor: Actor, link: AccessLink, act: str, say: str, now: datetime
 ) -> None:
-    """Write the event of something that was done with a link."""
+    """Record an event about a link."""
     record_event(
         session,
         company_id=link.company_id,
@@ -322,9 +322,10 @@ def compare(
     now: datetime,
     device: sessions.Device = sessions.NO_DEVICE,
 ) -> sessions.Compared:
-    """Return the password check of a person who signs in by a link, as `sessions.compare`.
+    """Compare an invited user's password with their existing account's password.
 
-    The result is empty where no person signs in.
+    Return the result of `sessions.compare`, which `use` needs. Return NOT_COMPARED for an invalid
+    link, and for a link whose user sets a new password.
     """
     link = living(session, token, now)
     if isinstance(link, Refusal) or not _enters(session, link):
@@ -333,7 +334,7 @@ def compare(
 
 
 def _enters(session: Session, link: AccessLink) -> bool:
-    """Check whether the link is for a person with a password, who signs in with it."""
+    """Check whether the link invites a person who already has a password and signs in with it."""
     return link.kind == JOIN and works_somewhere(session, link.email)
 
 

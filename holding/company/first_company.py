@@ -90,7 +90,7 @@ COMPANY_EXISTS = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class NewAddress:
-    """The secret part of an address of set-up, handed over once, and until when it works."""
+    """The secret token of a set-up address, shown once, and the time at which it expires."""
 
     token: str
     expires_at: datetime
@@ -148,7 +148,7 @@ def _hash(token: str) -> str:
 
 
 def usable(session: Session, token: str, now: datetime) -> datetime | Refusal:
-    """Return until when the address works, or why it does not."""
+    """Return the time at which the set-up address expires, or why it cannot be used."""
     address = _standing(session, token, now, lock=False)
     return address if isinstance(address, Refusal) else address.expires_at
 
@@ -342,9 +342,12 @@ def choose(
     checked: Report | None = None,
     titles: Mapping[str, str] = MappingProxyType({}),
 ) -> int | Refusal:
-    """Create the change with these rules and return its number.
+    """Create a company's first rule change and return its number.
 
-    Only administrators may set `teams` (name -> person). `titles` become the teams' names.
+    `files` maps paths to texts, and `title` is the title of the change. `teams` maps a team's name
+    in the rules to the person who joins it; only administrators may set it. `titles` maps a team's
+    name to its title on pages. `checked` is the report of these files if the caller checked them;
+    otherwise they are checked here.
     """
     refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
     if refusal or actor.company_id is None:

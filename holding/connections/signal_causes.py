@@ -83,7 +83,7 @@ class Found:
 def found_now(
     session: Session, company: Company, standing: Iterable[Signal], now: datetime
 ) -> list[Found]:
-    """Return every current cause of the company. `standing`: its open signals."""
+    """Return every cause that should now have a signal. `standing` are the open signals."""
     return [
         *_many_failures(session, company, standing, now),
         *_lost_authorizations(session, company),
@@ -95,8 +95,10 @@ def found_now(
 def _many_failures(
     session: Session, company: Company, standing: Iterable[Signal], now: datetime
 ) -> list[Found]:
-    """Return connections that reject many records for one cause: recent ones in the time window,
-    and known ones that are not cleared yet.
+    """Return each connection and cause for which many records failed to post.
+
+    A cause counts if the number of its failures in the time window reaches the connection's limit.
+    A cause with an open signal (`standing`) counts until its last hold is closed.
     """
     of_push = Hold.code.in_(sorted(PUSH_CODES))
     query = (
@@ -119,7 +121,7 @@ def _many_failures(
     candidates = []
     for connection_id, cause_id in sorted(pairs):
         at = (Hold.connection_id == connection_id, Hold.cause_id == cause_id, of_push)
-        records, money, first = _held(session, company.id, *at)
+        records, money, first = _sum_held_records(session, company.id, *at)
         if records:
             candidates.append(
                 Found(
@@ -135,11 +137,12 @@ def _many_failures(
     return candidates
 
 
-def _held(
+def _sum_held_records(
     session: Session, company_id: int, *terms: ColumnElement[bool]
 ) -> tuple[int, Mapping[str, int], int | None]:
-    """Return how many records these holds stop, their amounts and the first one; each record counts
-    once.
+    """Return the number of records that these holds stop, their amounts, and the first record's id.
+
+    A record with several holds counts once.
     """
     single = counted_holds(Hold.company_id == company_id, *terms).c
     rows: list[Any] = list(
@@ -205,7 +208,7 @@ def _first_waiting(session: Session, company_id: int, connection_id: int) -> int
 
 
 def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:
-    """Return the holds of a month whose books close within days, as a signal."""
+    """Return a cause if the previous month has holds and its books close within CLOSE_DAYS."""
     day = close_day(company.settings)
     today = now.astimezone(ZoneInfo(company.zone)).date()
     if not day:
@@ -217,7 +220,7 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
         return []
     last = closes.replace(day=1) - timedelta(days=1)
     first = last.replace(day=1)
-    records, money, first_record = _held(
+    records, money, first_record = _sum_held_records(
         session, company.id, Hold.doc_date >= first, Hold.doc_date <= last
     )
     if not records:
@@ -246,7 +249,7 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
             func.min(Posting.record_id).label("first"),
             whole_sum(Posting.amount).label("minor"),
         )
-        .where(bulk.among(Posting.id, sorted(_told_otherwise(session, company.id))))
+        .where(bulk.among(Posting.id, sorted(_postings_with_other_total(session, company.id))))
         .where(Posting.state == PostingState.POSTED)
         .group_by(Posting.connection_id, Posting.currency)
         .order_by(Posting.connection_id)
@@ -267,9 +270,10 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
     ]
 
 
-def _told_otherwise(session: Session, company_id: int) -> set[int]:
-    """Return postings whose document was sent again and has another total in the target. Answers
-    are checked for the newest postings of each target, readings for all postings.
+def _postings_with_other_total(session: Session, company_id: int) -> set[int]:
+    """Return the ids of postings whose document was sent again and has another total in the target.
+
+    Answers are checked for the newest postings of each target, readings for all postings.
     """
     held_postings = select(Hold.posting_id).where(
         Hold.company_id == company_id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
@@ -285,9 +289,7 @@ def _told_otherwise(session: Session, company_id: int) -> set[int]:
 
 @cache
 def _answered_otherwise() -> Select[int]:
-    """Return the query for postings, among a target's newest, to which it answered with another
-    total.
-    """
+    """Return the query for a target's newest postings whose answer had another total."""
     newest = (
         select(Push.id)
         .where(Push.connection_id == bindparam("connection_id"), Push.state == PushState.ACCEPTED)

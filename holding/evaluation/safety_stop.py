@@ -54,22 +54,23 @@ class Limit:
 
 
 def count_moves(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) -> None:
-    """Count what this evaluation moves through changes, and stop a route whose change exceeds its
-    limit.
+    """Count the documents that each change moved, and stop a route if a change exceeds its limit.
 
-    It runs last when a batch is stored, so nothing that the batch made ready can be sent before the
-    stop.
+    A change is a revision of mappings or rules. It moves a document that becomes ready, or ready
+    with other content, only because of the change. For a company that is not live, nothing is
+    counted. Call this last when a batch is stored: then nothing that the batch made ready is sent
+    before the stop.
     """
     moves = moved_by_changes(session, batch, plans)
     if moves and not session.get_one(Company, batch.company_id).live:
-        return  # nothing is sent, and whoever takes it live is shown count and money
+        return  # nothing is sent, and going live shows the user number and amount
     for route, revision in sorted(moves):
         records, book = moves[route, revision]
         stop = _counting(session, batch.company_id, route, revision)
         stop.records += records
         stop.book += book
         if stop.state == StopState.COUNTING:
-            _consider(session, stop, now)
+            _stop_above_limit(session, stop, now)
     session.flush()
 
 
@@ -87,7 +88,8 @@ def _counting(session: Session, company_id: int, route: str, revision: int) -> R
     return session.scalars(locked).one()
 
 
-def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
+def _stop_above_limit(session: Session, stop: RouteStop, now: datetime) -> None:
+    """Stop the route if the change exceeds its limit, which is computed once for each change."""
     if stop.most_records is None or stop.most_book is None:
         if _surely_allowed(session, stop):
             return
@@ -277,13 +279,13 @@ def cause_text(session: Session, stop: RouteStop) -> str:
 
 
 def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> Moves:
-    """Return what this evaluation makes ready only because of changes, by route and revision."""
+    """Return (route, revision) -> number and amount of the documents that this change moved."""
     moves = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
     entries = _fresh_entries(session, moves) if moves else {}
     undone = restoring_entries(session, batch.company_id, list(entries))
     sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
     for move in moves:
-        revision = _through(batch, move, entries, undone)
+        revision = _find_moving_revision(batch, move, entries, undone)
         if revision:
             sums[move.route, revision].append(move)
     return {
@@ -294,7 +296,10 @@ def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> M
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A posting that is sent now, or with other content, and was evaluated before the change."""
+    """A posting that becomes ready, or ready with other content, without a new record version.
+
+    `since` is the revision of its earlier evaluation.
+    """
 
     plan: Plan
     route: str
@@ -325,7 +330,7 @@ def _goes_otherwise(row: PostingRow | None, hash_: str) -> bool:
 
 
 def _consented(plan: Plan, route: str) -> bool:
-    """Check whether a person approved or released it, so that no change moved it."""
+    """Check whether a person approved or released the document, so that no change moved it."""
     facts = plan.case.facts
     released = any(of == route for of, _ in (*facts.releases, *facts.edits_released))
     return released or any(
@@ -349,11 +354,13 @@ def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
     return dict(session.execute(query).all()) if used else {}
 
 
-def _through(batch: Batch, move: _Move, entries: Mapping[int, int], undone: Collection[int]) -> int:
+def _find_moving_revision(
+    batch: Batch, move: _Move, entries: Mapping[int, int], undone: Collection[int]
+) -> int:
     """Return the revision of the newest change that moved the posting, or 0.
 
-    An entry's revision comes before the rules' one. A return to a value that was agreed before
-    (`undone`) does not count.
+    A mapping entry's revision takes precedence over the rules' revision. An entry in `undone`
+    restores a value that was agreed before, so it does not count.
     """
     uses = move.plan.judged.outcome.used if move.plan.judged.outcome else ()
     entry_by_revision = {

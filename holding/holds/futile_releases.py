@@ -35,12 +35,19 @@ def refuse_futile_releases(session: Session, holds: Iterable[Hold]) -> dict[int,
 
 
 def find_proof(session: Session, hold_id: int) -> Finding | None:
-    """Return the proof that would hold the document after the hold's release; else None."""
+    """Return the finding on amounts that would hold the document again after the hold's release.
+
+    None if no such finding is known.
+    """
     return find_proofs(session, [session.get_one(Hold, hold_id)]).get(hold_id)
 
 
 def find_proofs(session: Session, holds: Iterable[Hold]) -> dict[int, Finding]:
-    """Return by hold id the proof that would hold the document after all possible releases."""
+    """Return hold id -> the finding on amounts that would hold the document again.
+
+    It is computed as if every hold that people can release were released. Holds without such a
+    finding are left out.
+    """
     checked = [hold for hold in holds if hold.code == CHECKED and hold.clears.by_people]
     evaluation_ids = _evaluation_ids(session, checked)
     outcomes = replay_all_released(session, set(evaluation_ids.values())) if checked else {}
@@ -77,13 +84,13 @@ def _evaluation_ids(session: Session, holds: Sequence[Hold]) -> Mapping[int, int
 
 
 def _new_proof(before: Outcome, after: Outcome) -> Finding | None:
-    """Return a proof that appears only once everything else is released."""
+    """Return a finding on amounts that appears only after everything else is released, or None."""
     earlier_proofs = set(_proofs(before))
     return next((proof for proof in _proofs(after) if proof not in earlier_proofs), None)
 
 
 def _proofs(outcome: Outcome) -> list[Finding]:
-    """Return the proofs of an outcome that nobody can release."""
+    """Return the outcome's findings on amounts that hold a document and cannot be released."""
     return [
         finding
         for decision in outcome.decisions

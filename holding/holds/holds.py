@@ -116,7 +116,7 @@ def latest_event_text(session: Session, hold: Hold, but: str | None = None) -> s
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A changed hold: its record, and a sentence for the page."""
+    """A changed hold: its record, and the sentence for the page and the audit trail."""
 
     hold_id: int
     record_id: int
@@ -327,7 +327,7 @@ def apply_to_one_hold(
 
 
 def done_with(hold: Hold, say: str) -> Done:
-    """Return the result for a changed hold."""
+    """Return an action's result for a hold, with the sentence for the page and the audit trail."""
     return Done(hold_id=hold.id, record_id=hold.record_id, say=say, number=hold.number)
 
 
@@ -391,7 +391,7 @@ def correct(
             return gone_refusal(None)
         record = desk.records[hold.record_id]
         before = session.get_one(Version, record.version_id or 0)
-        refusal = _faster(session, before, wish)
+        refusal = _refuse_outdated(session, before, wish)
         if hold.state != HoldState.OPEN:
             refusal = refusal or gone_refusal(hold)
         return refusal or _correct(desk, hold, before, wish, now, op)
@@ -400,7 +400,7 @@ def correct(
     return once(session, actor, op, asked=request, now=now, act=act, read=read_done)
 
 
-def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
+def _refuse_outdated(session: Session, now: Version, wish: Correction) -> Refusal | None:
     """Refuse if the record has a newer version than the user looked at."""
     if now.no == wish.seen:
         return None
@@ -635,7 +635,10 @@ class Accepting:
         )
 
     def say(self, hold: Hold, name: str) -> str | None:
-        """Return a sentence about the accepted difference, without its reason."""
+        """Return the sentence that the user `name` accepted the difference, without the reason.
+
+        None for another kind of hold.
+        """
         difference = self.of(hold)
         return (
             f"{name} accepted the difference: {difference.kept}" if difference is not None else None

@@ -22,7 +22,7 @@ from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, f
 
 
 class Answered(NamedTuple):
-    """A live cause that an entry answers, and how many records wait for it."""
+    """A current cause that a mapping entry would resolve, and how many records wait for it."""
 
     id: int
     key: CauseKey
@@ -31,10 +31,10 @@ class Answered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What another value of a key can change: causes it answers, and entries it replaces.
+    """What a new value of a mapping key can change: causes it resolves, and entries it replaces.
 
-    `waiting` are records of the oldest holds, `using` are unsent records of the newest documents.
-    `more`: not all were read.
+    `waiting` are the records of the oldest holds for these causes. `using` are the records of the
+    newest unsent documents that used these entries. `more` means that further records exist.
     """
 
     causes: tuple[Answered, ...]
@@ -52,7 +52,10 @@ class Reach:
 def unmapped_terms(
     company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY
 ) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for causes of a missing entry that records wait for."""
+    """Return the WHERE conditions for missing mapping entries that records wait for.
+
+    They select a company's rows of `Cause`, of these kinds only.
+    """
     names = or_(*(key_begins(CauseKey(kind, "")) for kind in kinds))
     return Cause.company_id == company_id, Cause.records > 0, names
 
@@ -60,10 +63,10 @@ def unmapped_terms(
 def causes_of(
     session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
 ) -> tuple[Answered, ...]:
-    """Return the live causes that an entry for this key answers.
+    """Return the current causes that an entry for this key would resolve.
 
-    A map that ignores case or blanks answers many spellings. A conversion also answers for units
-    that are counted in its unit.
+    In a map that ignores case or blanks, one entry covers many spellings. A conversion also covers
+    units that are counted in its unit.
     """
     return _standing(session, [(table, key)]).answered(table, key, ruleset)
 
@@ -71,7 +74,7 @@ def causes_of(
 def find_touched(
     session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
 ) -> tuple[tuple[Answered, ...], tuple[int, ...]]:
-    """Return the causes that another value of the key answers, and the entries it replaces."""
+    """Return the causes that a new value of the key resolves, and the entries that it replaces."""
     stands = _standing(session, [(table, key)])
     return stands.answered(table, key, ruleset), stands.replaced(table, key)
 
@@ -127,8 +130,9 @@ _WAITING, _USING, _MORE = range(3)
 
 
 def _reached(causes: Collection[int], entries: Collection[int]) -> CompoundSelect[Any]:
-    """Return records of the oldest holds and of the newest unsent documents, and entries with more
-    documents.
+    """Return the query for `Reach`: its records, and a row for each entry with unread documents.
+
+    A row has its type in `of`, the id of its cause or entry in `by`, and the record.
     """
     other = aliased(Hold)
     last = (
@@ -165,14 +169,14 @@ Standing = tuple[int, str, str | None, int]  # table, key, value, id of an entry
 
 
 class _Standing:
-    """Current entries as table, key, value and id, and the live causes."""
+    """The current mapping entries and the current causes that some keys concern."""
 
     def __init__(self, entries: Sequence[Standing], causes: Sequence[Answered]) -> None:
         self.entries, self._causes = entries, causes
         self._spelled: dict[tuple[int, tuple[str, ...]], dict[str, list[Answered]]] = {}
 
     def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
-        """Return the entries that another value of the key replaces."""
+        """Return the ids of the entries that a new value of the key replaces."""
         entry_ids = self._of(table, key)
         unit, _, item = key.partition("|")
         return (
@@ -182,7 +186,7 @@ class _Standing:
     def answered(
         self, table: MappingTable, key: str, ruleset: Ruleset | None
     ) -> tuple[Answered, ...]:
-        """Return the causes that an entry for the key answers."""
+        """Return the causes that an entry for the key would resolve."""
         live = self._of_table.get(UNITS if table.kind == "unit" else table.name, ())
         if table.kind != "unit":
             maps = ruleset.maps if ruleset else ()

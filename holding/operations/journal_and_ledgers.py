@@ -114,7 +114,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """A posting as far as the target is concerned."""
+    """A posting's state and pushes.
+
+    `push_id` is the latest push, `posted_push_id` the last one that the target accepted.
+    """
 
     id: int
     record_id: int
@@ -127,7 +130,11 @@ class Stands:
 
 @dataclass(frozen=True)
 class Journal:
-    """Everything of one company; `calls` are (key, hash of the body) of every call of a push."""
+    """One company's postings and pushes by id, with what was sent for each push.
+
+    `calls` maps a push to (idempotency key, hash of the body) of each call that sent it. `attempts`
+    maps a push to the states of its attempts.
+    """
 
     postings: Mapping[int, Stands]
     pushes: Mapping[int, Sent]
@@ -136,7 +143,7 @@ class Journal:
 
     @classmethod
     def read(cls, session: Session, company_id: int) -> "Journal":
-        """Read the journal with three statements."""
+        """Read a company's journal from the database, with three queries."""
         calls: dict[int, set[tuple[str, str]]] = defaultdict(set)
         attempts: dict[int, set[str]] = defaultdict(set)
         parameters = {"company": company_id}
@@ -154,7 +161,11 @@ class Journal:
         )
 
     def behind(self, lines: Sequence[Line]) -> list[Sent | None]:
-        """Return the push behind each effect, by the target's key or else by content."""
+        """Return for each effect the push that caused it, or None.
+
+        They are matched by document number and idempotency key, or by the body's hash if the effect
+        has no key.
+        """
         by_key: dict[tuple[str, str], Sent] = {}
         by_body: dict[tuple[str, str], Sent] = {}
         for push_id, calls in self.calls.items():
@@ -211,7 +222,7 @@ _CALLS = (
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that must not be: which invariant, in words, and the records it is about."""
+    """A broken invariant: its code, what is wrong in words, and the affected records."""
 
     invariant: str
     say: str
@@ -220,9 +231,10 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One company at one moment; `lines` are the targets' own ledgers, None if unknown.
+    """The input of the integrity checks of one company at the time `now`.
 
-    `lease`, `answer` and `sweep` are the workers' settings. `secrets` must not occur anywhere.
+    `lines` are the effects in the targets' own ledgers, or None without ledgers. `lease`, `answer`
+    and `sweep` are the workers' time limits. `secrets` must not occur in any stored text.
     """
 
     session: Session
@@ -242,9 +254,9 @@ class Look:
 
     @cached_property
     def twice(self) -> list[tuple[datetime, datetime]]:
-        """Spans that the clock went through twice, because it was set back."""
+        """Spans of time that the clock passed twice, because it was set back."""
         return repeated_spans(self.session, self.company_id)
 
     def before(self, moment: datetime, other: datetime) -> bool:
-        """Check whether this moment may be the earlier one."""
+        """Check whether `moment` may be before `other`; within a span of `twice` it always may."""
         return moment <= other or any(start <= other and moment <= end for start, end in self.twice)

@@ -139,8 +139,8 @@ TOLD = exists().where(
 class Claim:
     """The right to write one posting while its fence is unchanged.
 
-    `due_at` is its place in the queue, used when the claim is returned. `since` is since when it
-    could have been sent, also by a run.
+    `due_at` is its place in the queue, used when the claim is returned. `since` is the time from
+    which it could have been sent, at once or by a run.
     """
 
     posting_id: int
@@ -233,7 +233,10 @@ def return_later(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> No
 
 
 def return_posting(session: Session, claimed: Claim, due: datetime | None) -> None:
-    """Return one claim with a new due time (None: none). A wake that came meanwhile stays."""
+    """Return one claim with a new due time, or None for no due time.
+
+    A due time that was set during the claim stays.
+    """
     return_postings(session, [(claimed, due)])
 
 
@@ -288,9 +291,11 @@ def claim_seen(desk: Desk, channel: Channel, seen_json: str) -> tuple[tuple[Clai
 
 
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
-    """Claim due postings of one connection, limited by the calls that it allows now.
+    """Claim due postings of one connection and return the claims, at most `limit`.
 
-    The due time is removed, so that a later wake is kept.
+    The connection's call limits may allow fewer; the calls of the claimed postings are counted as
+    used. Claiming clears a posting's due time. A due time that is set during the claim is kept when
+    the claim is returned.
     """
     allowed = limits.looks if states == IN_FLIGHT_STATES else limits.sends
     with desk.database.write() as session:

@@ -26,10 +26,10 @@ _CANCELLED: Final = "cancelled"
 def find_credited(
     session: Session, company_id: int, record_ids: Collection[int], now: datetime
 ) -> frozenset[int]:
-    """Return which of these records are cancelled and stay posted by the rules alone.
+    """Return the ids of cancelled orders whose document stays posted, because a refund settles it.
 
-    A cancelled order that a person released stays posted as well, but no refund need settle it.
-    One that is due to be judged at `now` is not known yet.
+    Left out are orders whose cancellation a person released, because they need no refund. Left out
+    are also orders that are due for evaluation at `now`, because their result is not known yet.
     """
     query = _query(company_id, record_ids, now)
     return frozenset(session.scalars(query, execution_options=KEPT))

@@ -352,7 +352,7 @@ def source_moment(case: Case, version: Version) -> str:
 
 
 def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
-    """Return the answer, its tone and its proofs."""
+    """Return text, tone and proofs of the answer to "Was a duplicate check in force?"."""
     if case.rules is None:
         return "It was not checked yet.", "plain", []
     version = f"rule version {case.rules.no}"
@@ -367,7 +367,7 @@ def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, li
     uniques = _uniques(case, ruleset)
     told = []
     for verdict in said:
-        told.append(_asked(case, verdict, uniques.get(verdict.span)))
+        told.append(_describe_check(case, verdict, uniques.get(verdict.span)))
         proofs.insert(0, rule_proof(case.files, verdict.span))
     clean = all(v.result == "pass" for v in said) and not has_conflict(case)
     by = f", unique by {_unique_by(uniques)}" if uniques else ""
@@ -481,8 +481,8 @@ def _and_more(first: str, more: list[str]) -> str:
     return " ".join([first, *(one for one in more if one)])
 
 
-def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
-    """Describe one duplicate verdict: its result, what it compared, and with what."""
+def _describe_check(case: Case, verdict: Verdict, unique: Unique | None) -> str:
+    """Describe one duplicate check: its result, what it compared, and with what."""
     at, said = case.place(verdict.span), _result(verdict)
     if unique is None or unique.where == "history":
         keys = listed([f"{readable_term(name)} = {value}" for name, value in verdict.operands])
@@ -510,17 +510,17 @@ def has_conflict(case: Case) -> bool:
 
 
 def _unique_by(uniques: Mapping[Span, Unique]) -> str:
-    return "; ".join(map(_looked_for, uniques.values()))
+    return "; ".join(map(_describe_comparison, uniques.values()))
 
 
-def _looked_for(one: Unique) -> str:
+def _describe_comparison(one: Unique) -> str:
     """Describe what is compared, and whether with history or the accounting system."""
     keys = " + ".join(map(readable_name, one.keys))
     return f"{keys} in history" if one.where == "history" else f"{keys} in target"
 
 
 def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
-    """Return the answer, its tone and its proofs."""
+    """Return text, tone and proofs of the answer to "Was it changed after posting?"."""
     base = base_version(case)
     if base is None:
         return "It was not posted." if case.over else "Not posted yet.", "plain", []
@@ -539,7 +539,7 @@ def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
     carried = case.since.taken and case.since.taken[-1].version_no == newest
     good = carried and case.since.ended and not (case.since.drifts or case.since.recounted)
     tone = "plain" if good else "bad"
-    return " ".join([text, *(_kept(case, one) for one in case.accepted)]), tone, proofs
+    return " ".join([text, *(_describe_accepted(case, one) for one in case.accepted)]), tone, proofs
 
 
 def base_version(case: Case) -> Version | None:
@@ -554,7 +554,10 @@ def base_version(case: Case) -> Version | None:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One event since posting; `changes` means it makes the answer a yes."""
+    """One event since the document was posted.
+
+    `changes` means that the event answers "Was it changed after posting?" with yes.
+    """
 
     at: datetime
     text: str
@@ -564,11 +567,16 @@ class Item:
 
 def events_since(case: Case, base: Version) -> list[Item]:
     """Return what happened since this version was sent, oldest first."""
-    items = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
+    items = [
+        *_later_versions(case, base),
+        *_accepted_pushes(case),
+        *_readings(case),
+        *_unit_changes(case),
+    ]
     return sorted(items, key=lambda item: item.at)
 
 
-def _versions(case: Case, base: Version) -> Iterator[Item]:
+def _later_versions(case: Case, base: Version) -> Iterator[Item]:
     """Yield each later version with its differences from the one before."""
     before = base
     for version in case.versions:
@@ -590,7 +598,7 @@ def _versions(case: Case, base: Version) -> Iterator[Item]:
         before = version
 
 
-def _taken(case: Case) -> Iterator[Item]:
+def _accepted_pushes(case: Case) -> Iterator[Item]:
     """Yield the pushes that the target accepted after the first document.
 
     A further document is another part of the order and no change, unless an earlier document was
@@ -612,7 +620,7 @@ def _did(one: Taken) -> str:
     return f"{one.number} {_DONE[one.action]}"
 
 
-def _seen(case: Case) -> Iterator[Item]:
+def _readings(case: Case) -> Iterator[Item]:
     """Yield the target's readings and, if it reports that, who changed the document."""
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
@@ -635,8 +643,8 @@ def _look(one: SeenThere, *, changes: bool) -> str:
     return f", {by}: {one.words.rstrip('.')}"
 
 
-def _recounted(case: Case) -> Iterator[Item]:
-    """Yield items whose unit the target changed since the document was posted."""
+def _unit_changes(case: Case) -> Iterator[Item]:
+    """Yield an event for each product whose unit was changed in the target since the posting."""
     target = case.target.name if case.target else "the accounting system"
     for one in case.since.recounted:
         head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
@@ -661,7 +669,7 @@ def _holds(case: Case) -> list[Proof]:
     ]
 
 
-def _kept(case: Case, one: Accepted) -> str:
+def _describe_accepted(case: Case, one: Accepted) -> str:
     """Describe that a user accepted the target's value."""
     there = f"{one.target} keeps {money(one.posted, one.currency)}"
     now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"

@@ -50,7 +50,7 @@ _ARRIVALS: Final = frozenset(
 class Step:
     """One line of the trace; `gap` is the seconds since the line before, if long.
 
-    `also` is the event of the arrival that `proof`'s version records.
+    `also` is a second proof: if `proof` is a version, the event that records its arrival.
     """
 
     at: datetime
@@ -75,15 +75,15 @@ class Step:
 def timeline(session: Session, record_id: int, now: datetime | None = None) -> tuple[Step, ...]:
     """Return everything stored about a record, oldest first.
 
-    Changes of its connections and of the rules while it waited are included, and when it waited for
-    a connection; with `now` also for what it waits.
+    Included are changes of its connections and of the rules while it waited, and its finished waits
+    for a connection. With `now`, waits that still last are included too.
     """
     state = session.scalars(select(Record.state).where(Record.id == record_id)).one_or_none()
     if state is None:
         return ()
     events = _load_events(session, record_id)
     surrounding = surrounding_events(session, record_id)
-    steps = [*_arrived_once(_load_versions(session, record_id), _told(events))]
+    steps = [*_merge_arrivals(_load_versions(session, record_id), _steps_with_arrival(events))]
     steps += [_step(event) for event in events_while_waiting(surrounding, events, state)]
     for load_steps in (_load_evaluations, _load_pushes, _load_attempts):
         steps += load_steps(session, record_id)
@@ -94,10 +94,15 @@ def timeline(session: Session, record_id: int, now: datetime | None = None) -> t
     return tuple(_with_gaps(steps))
 
 
-def _arrived_once(
+def _merge_arrivals(
     versions: Mapping[int, Step], events: list[tuple[int | None, Step]]
 ) -> Iterator[Step]:
-    """Yield each arrival as one step, with the event's text and both proofs."""
+    """Yield all versions and events as steps. A version and the event of its arrival are one step.
+
+    `versions` maps a version's number to its step. `events` pairs each event's step with the number
+    of the version whose arrival it records, or None. A merged step has the event's text, the
+    version's proof, and the event's proof in `also`.
+    """
     arrivals = {no: step for no, step in events if no in versions}
     for no, version in versions.items():
         event = arrivals.get(no)
@@ -185,8 +190,11 @@ def _load_events(session: Session, record_id: int) -> list[Event]:
     return list(rows)
 
 
-def _told(events: Sequence[Event]) -> list[tuple[int | None, Step]]:
-    """Return each event, with the version whose arrival it records."""
+def _steps_with_arrival(events: Sequence[Event]) -> list[tuple[int | None, Step]]:
+    """Return (version number, step) for each event.
+
+    The number is None unless the event records the arrival of that version.
+    """
     return [
         (event.body.get("version") if event.act in _ARRIVALS else None, _step(event))
         for event in events

@@ -117,7 +117,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A time in which a document could have been sent: until it was, or until now."""
+    """A time in which a document could have been sent. `until` is None if it still lasts."""
 
     record_id: int
     number: str
@@ -142,10 +142,10 @@ def waits_of(
 ) -> tuple[Wait, ...]:
     """Return when documents of these records waited for their connections, oldest first.
 
-    Without `now` only waits that are over.
+    Without `now`, waits that still last are left out.
     """
-    windows = [*_sent(session, record_ids), *_held(session, record_ids)]
-    windows += _unsent(session, record_ids, now) if now else []
+    windows = [*_windows_before_push(session, record_ids), *_windows_on_hold(session, record_ids)]
+    windows += _open_windows(session, record_ids, now) if now else []
     by_connection: dict[int, list[_Window]] = defaultdict(list)
     for window in windows:
         by_connection[window.connection_id].append(window)
@@ -155,7 +155,9 @@ def waits_of(
         for wait in _waits(_stops(session, connection_id, min(one.since for one in own)), own, now)
         if now or wait.until is not None
     ]
-    waits += [wait for wait in _parked(session, record_ids) if now or wait.until is not None]
+    waits += [
+        wait for wait in _waits_for_paused_key(session, record_ids) if now or wait.until is not None
+    ]
     return tuple(sorted(waits, key=lambda wait: (wait.since, wait.number)))
 
 
@@ -181,8 +183,8 @@ def _waits(
                 )
 
 
-def _sent(session: Session, record_ids: Collection[int]) -> list[_Window]:
-    """Return the times before each push in which its document could have been sent."""
+def _windows_before_push(session: Session, record_ids: Collection[int]) -> list[_Window]:
+    """Return for each push the time from when its document could be sent until the push."""
     query = (
         select(
             Posting.record_id,
@@ -211,8 +213,8 @@ def _sent(session: Session, record_ids: Collection[int]) -> list[_Window]:
     ]
 
 
-def _held(session: Session, record_ids: Collection[int]) -> list[_Window]:
-    """Return the times in which a document was on hold because its key was refused."""
+def _windows_on_hold(session: Session, record_ids: Collection[int]) -> list[_Window]:
+    """Return the times in which a document was on hold because the target refused our key."""
     query = (
         select(Hold, Connection.id, Connection.name)
         .join(Connection, Connection.id == Hold.connection_id)
@@ -233,8 +235,8 @@ def _held(session: Session, record_ids: Collection[int]) -> list[_Window]:
     ]
 
 
-def _parked(session: Session, record_ids: Collection[int]) -> list[Wait]:
-    """Return the times in which a target kept documents because their key was paused there."""
+def _waits_for_paused_key(session: Session, record_ids: Collection[int]) -> list[Wait]:
+    """Return the times in which a target only queued documents because our key was paused there."""
     statuses = {
         target.form.tells.kept_while_paused
         for target in registry.targets().values()
@@ -267,8 +269,8 @@ def _parked(session: Session, record_ids: Collection[int]) -> list[Wait]:
     ]
 
 
-def _unsent(session: Session, record_ids: Collection[int], now: datetime) -> list[_Window]:
-    """Return since when documents that no worker has in hand could be sent."""
+def _open_windows(session: Session, record_ids: Collection[int], now: datetime) -> list[_Window]:
+    """Return an open window for each document that could be sent and that no worker has claimed."""
     query = (
         select(Posting, Connection.name)
         .join(Connection, Connection.id == Posting.connection_id)
@@ -294,7 +296,7 @@ def _unsent(session: Session, record_ids: Collection[int], now: datetime) -> lis
 
 
 def _run_start(session: Session, posting: Posting) -> datetime | None:
-    """Return when the run that sends the document was started, if one is under way."""
+    """Return when the run that includes the document was created; None if no such run is due."""
     if posting.state != PostingState.READY:
         return None
     query = select(Run.filter, Run.made_at).where(
@@ -311,7 +313,7 @@ def _run_start(session: Session, posting: Posting) -> datetime | None:
 
 
 def _stops(session: Session, connection_id: int, first: datetime) -> list[_Stop]:
-    """Return when a connection was stopped, from the stops that were open at `first` on."""
+    """Return the connection's stops that were open at `first` or that began later."""
     before = [
         event
         for group in _GROUPS

@@ -119,13 +119,16 @@ class Seen:
 
 
 def inspect(files: Mapping[str, str], caches: Seen | None = None) -> Inspection:
-    """Return everything a publisher needs to know about these files."""
+    """Parse, check and test these files. `caches` hold earlier results of a draft."""
     if caches is not None:
-        return _tested(_looked(files, schemas(), caches), files, schemas())
-    return _inspected(tuple(sorted(files.items())), schemas())
+        return _run_tests_if_valid(_check_files(files, schemas(), caches), files, schemas())
+    return _inspect_cached(tuple(sorted(files.items())), schemas())
 
 
-def _tested(looked: Inspection, files: Mapping[str, str], known_schemas: Schemas) -> Inspection:
+def _run_tests_if_valid(
+    looked: Inspection, files: Mapping[str, str], known_schemas: Schemas
+) -> Inspection:
+    """Return the inspection with the results of its tests, which run only without errors."""
     sources = rule_sources(files)
     if not sources or looked.errors:
         return looked
@@ -133,10 +136,10 @@ def _tested(looked: Inspection, files: Mapping[str, str], known_schemas: Schemas
     return replace(looked, tests=run_tests(looked.ruleset, program))
 
 
-def _looked(
+def _check_files(
     files: Mapping[str, str], known_schemas: Schemas, caches: Seen | None = None
 ) -> Inspection:
-    """Check the files in order of their paths."""
+    """Parse and check the files, without their tests. `caches` hold earlier results of a draft."""
     files = dict(sorted(files.items()))
     sources = rule_sources(files)
     ruleset, syntax = caches.reader.parse(sources) if caches else parse(sources)
@@ -145,30 +148,36 @@ def _looked(
         ruleset, sources, syntax, rows, known_schemas, in_force=True, memory=memory
     )
     unread = any(problem.severity == "error" for problem in syntax)
-    return Inspection(ruleset, rows, tuple(map(_needed, problems)), tests=None, unread=unread)
+    return Inspection(
+        ruleset, rows, tuple(map(_as_error_if_no_file, problems)), tests=None, unread=unread
+    )
 
 
-def _needed(problem: Problem) -> Problem:
-    """Return the problem as an error if a CSV file is missing, which is a warning elsewhere."""
+def _as_error_if_no_file(problem: Problem) -> Problem:
+    """Return the problem, as an error if a CSV file is missing, which is a warning elsewhere."""
     return replace(problem, severity="error") if problem.code == NO_FILE else problem
 
 
 @lru_cache(maxsize=4)
-def _inspected(file_items: tuple[tuple[str, str], ...], known_schemas: Schemas) -> Inspection:
-    """Cache the result, because pushed files are usually published soon afterwards."""
-    return _tested(_checked(file_items, known_schemas), dict(file_items), known_schemas)
+def _inspect_cached(file_items: tuple[tuple[str, str], ...], known_schemas: Schemas) -> Inspection:
+    """Parse, check and test the files. Cached: pushed files are usually published soon after."""
+    return _run_tests_if_valid(
+        _check_files_cached(file_items, known_schemas), dict(file_items), known_schemas
+    )
 
 
 @lru_cache(maxsize=4)
-def _checked(file_items: tuple[tuple[str, str], ...], known_schemas: Schemas) -> Inspection:
-    return _looked(dict(file_items), known_schemas)
+def _check_files_cached(
+    file_items: tuple[tuple[str, str], ...], known_schemas: Schemas
+) -> Inspection:
+    return _check_files(dict(file_items), known_schemas)
 
 
 def inspect_without_tests(files: Mapping[str, str], caches: Seen | None = None) -> Inspection:
     """Check rule files without running their tests."""
     if caches is not None:
-        return _looked(files, schemas(), caches)
-    return _checked(tuple(sorted(files.items())), schemas())
+        return _check_files(files, schemas(), caches)
+    return _check_files_cached(tuple(sorted(files.items())), schemas())
 
 
 def rules_refusal(
@@ -194,8 +203,8 @@ def rules_refusal(
 class Disagreement:
     """A target that reports another rounding than the current rules.
 
-    With the rules' words for both, the responsible team, and the cause of held records (None:
-    none).
+    `there` is the target's method and `here` the rules' method, in words. `team` is responsible.
+    `records` are on hold for the cause `cause_id`, None if there is no such cause.
     """
 
     target: str
@@ -297,7 +306,7 @@ def settings_refusal(
     if connection.side != "target" or (refusal := _unusable(connection, settings)):
         return refusal if connection.side == "target" else None
     rounding = _declared(connection.connector, settings)
-    declared = _in_force(session, connection)
+    declared = _current_target(session, connection)
     if (
         declared is None
         or rounding in (None, declared.rounding)
@@ -330,8 +339,8 @@ def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | 
     return Refusal("connection.setting", words, hint, 422)
 
 
-def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
-    """Return the current rules' declaration of the target that this connection is."""
+def _current_target(session: Session, connection: Connection) -> nodes.Target | None:
+    """Return the current rules' declaration of this connection's target, or None."""
     version = session.get_one(Company, connection.company_id).ruleset_version_id
     if version is None:
         return None
@@ -344,10 +353,13 @@ def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
 
 
 def find_disagreement(session: Session, connection_id: int) -> Disagreement | None:
-    """Return how a target and the current rules disagree, which stops sending, or None."""
+    """Return the difference between the target's reported rounding and the current rules, or None.
+
+    Such a difference stops sending.
+    """
     connection = session.get_one(Connection, connection_id)
     reported = reported_way(session, connection)
-    declared = _in_force(session, connection) if reported else None
+    declared = _current_target(session, connection) if reported else None
     if declared is None or reported == declared.rounding:
         return None
     key = {"company": connection.company_id, "key": rounding_cause_key(declared.name)}
@@ -375,9 +387,11 @@ def reported_way(session: Session, connection: Connection) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem, in words and as shown below its line.
+    """One problem in the rule files, with its texts and place for a page.
 
-    `line`, `column` and `end` (exclusive column) locate it in its first line.
+    `message` describes it, `hint` is the next step, and `shown` is the source line with the problem
+    marked below it. `line`, `column` and `end` (exclusive column) locate the part on its first
+    line; `end` is 0 if the problem spans several lines.
     """
 
     severity: str
@@ -504,7 +518,7 @@ def measure_coverage(files: Mapping[str, str], seconds: float, *, after: int = 0
 def report(files: Mapping[str, str], *, tests: bool = True, caches: Seen | None = None) -> Report:
     """Check rule files with their CSV files, and run their tests last if `tests` is set.
 
-    `caches` caches make an unchanged part cost nothing.
+    `caches` spare the work for unchanged parts.
     """
     inspection = inspect(files, caches) if tests else inspect_without_tests(files, caches)
     problems = sorted(inspection.problems, key=lambda problem: problem.severity != "error")

@@ -118,7 +118,7 @@ class Elsewhere(Refusal):
 
 
 def mark_of(text: str | None) -> str:
-    """Return a short hash of a text; blank without a draft."""
+    """Return a short hash of a draft's text; blank for None, which means that no draft exists."""
     return "" if text is None else sha256_hex(text)[:20]
 
 
@@ -154,10 +154,11 @@ def save_draft(
     *,
     shown_mark: str | None = None,
 ) -> Refusal | None:
-    """Save a draft; an existing one keeps the version it was started from.
+    """Save the user's draft of a file, or return why it is not saved.
 
-    `shown_mark` is the mark of the text the window started with, blank without a draft. A newer
-    text of another window is not overwritten.
+    `base_id` is the rule version from which a new draft starts; an existing draft keeps its own.
+    `shown_mark` is `mark_of` the draft that the user's window showed, blank if there was no draft.
+    If another window saved another text since, nothing is saved. None skips this comparison.
     """
     refusal = may(actor, "rules.draft") or too_large(text)
     if refusal:
@@ -166,7 +167,7 @@ def save_draft(
         return refusal
     key = (actor.company_id, actor.person_id, path)
     row = session.get(RuleDraft, key)
-    if row is None and _made(session, actor, path, text, base_id, now):
+    if row is None and _insert_draft(session, actor, path, text, base_id, now):
         return None
     if row is None:  # another window made it a moment ago
         if refusal := find_other_text(session, actor, path, text, shown_mark):
@@ -177,7 +178,7 @@ def save_draft(
     return None
 
 
-def _made(
+def _insert_draft(
     session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
 ) -> bool:
     """Insert the draft, and return whether it is new."""
@@ -210,7 +211,10 @@ def restart_draft(
 def find_other_text(
     session: Session, actor: Actor, path: str, text: str, shown_mark: str | None
 ) -> Elsewhere | None:
-    """Lock the draft and return the text another window saved since, or None if both agree."""
+    """Lock the draft, and return a refusal with its text if another window changed it.
+
+    None if it is unchanged since the window showed `shown_mark`, or equals `text` already.
+    """
     key = (actor.company_id, actor.person_id, path)
     row = session.get(RuleDraft, key, with_for_update=True, populate_existing=True)
     stored_text = row.body if row is not None else None
@@ -275,9 +279,10 @@ class OwnChange:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files that can be opened: current rule files and the user's drafts.
+        """The paths that the editor can open: current rule files and the user's drafts.
 
-        Current tables contain customer names, so their entries are shown under mappings.
+        Current CSV files are left out, because they contain customer names. Pages show their
+        entries under mappings instead.
         """
         return tuple(sorted({*rule_sources(self.in_force), *self.drafts}))
 

@@ -282,7 +282,9 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
             )
             runs = {run_id}
         else:
-            runs, settled = _one_by_one(desk, channel, sendable, of_type, answers, called=is_called)
+            runs, settled = _send_singly(
+                desk, channel, sendable, of_type, answers, called=is_called
+            )
             settled_count, is_called = settled_count + settled, True
         if runs:
             with desk.database.write() as session:
@@ -322,32 +324,35 @@ def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None
             send_flight(desk, flight)
 
 
-def _one_by_one(
+def _send_singly(
     desk: Desk,
     channel: Channel,
-    left: Examined,
-    mine: Sequence[Checked],
+    sendable: Examined,
+    postings: Sequence[Checked],
     looked: Looked,
     *,
     called: bool,
 ) -> tuple[set[int], int]:
-    """Send postings of one document type, one call each. Return the open runs and how many were
-    settled.
+    """Send postings of one document type in one run, with a call for each.
 
-    The last call normally ends the run. After the first call, the target's answers decide whether
-    the next one is made.
+    Return a set with the run's id if the run is still open, and the number of postings that were
+    accepted with nothing waiting for them.
+
+    The last call normally ends the run. Before each call the target's latest answers decide whether
+    the call is made; otherwise the remaining postings return to the queue. The first call is made
+    without this check unless `called`: the target was then called before in this turn.
     """
     runs: set[int] = set()
     settled_count = 0
-    for at, one in enumerate(mine, start=1):
+    for at, posting in enumerate(postings, start=1):
         if (called or at > 1) and not limits.lets_us(desk, channel):
-            requeue(desk, [other.claim for other in mine[at - 1 :]])
+            requeue(desk, [other.claim for other in postings[at - 1 :]])
             break
-        single = left.only([one.claim.posting_id])
+        single = sendable.only([posting.claim.posting_id])
         run_id = next(iter(runs), None)
         flight, _ = store_call(desk, channel, single, run_id=run_id, looked=looked)
         if flight is not None:
-            result = send_flight(desk, flight, ends_run=at == len(mine))
+            result = send_flight(desk, flight, ends_run=at == len(postings))
             settled_count += result.quiet
             if flight.run_id is not None:
                 runs = set() if result.run_ended else {flight.run_id}
@@ -367,10 +372,9 @@ def _reads(desk: Desk, channel: Channel) -> Worked:
 
 
 def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:
-    """Process one connection a little: uncertain pushes, batches, immediate postings, then
-    readings.
+    """Run the steps of a connection's plan in order, until a step has processed postings.
 
-    Return the number of postings and the remaining plan, or None if it must be queried again.
+    Return their number and the remaining plan. The plan is None if it must be queried again.
     """
     calls = told.calls or may_call(desk, channel)
     ready_channel = with_good_key(desk, channel) if calls else None
@@ -575,15 +579,15 @@ def _finish(desk: Desk, batch: Batch) -> None:
         if run.ended_at is not None or taken_over:
             return
         now = desk.clock.now()
-        next_due = _again(session, run, now)
+        next_due = _next_due(session, run, now)
         run_counts.recount(session, [run.id], ended=now if next_due is None else None)
         if next_due is not None:
             values = {"due_at": next_due, "lease_owner": None, "lease_until": None}
             session.execute(update(Run).where(Run.id == run.id).values(values))
 
 
-def _again(session: Session, run: Run, now: datetime) -> datetime | None:
-    """Return when the run is due again, or None if no posting remains."""
+def _next_due(session: Session, run: Run, now: datetime) -> datetime | None:
+    """Return when the run is due next, or None if no posting remains."""
     at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
     next_posting = session.scalar(select(func.min(at)).where(_left(run)))
     if next_posting is not None and next_posting <= max(now, run.made_at + WAITS):
@@ -620,8 +624,11 @@ def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]
     return ids
 
 
-def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns of `Waiting` for a connection."""
+def _waiting_columns(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
+    """Return the query columns that fill `Waiting` for a connection.
+
+    `connection` is the connection's id, as a parameter or as a column of the outer query.
+    """
     of_connection = Posting.connection_id == connection
     due = and_(of_connection, text(f"posting.{DUE}"), Posting.due_at <= NOW)
     run = and_(
@@ -644,11 +651,11 @@ def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-_WAITS = select(*_asked(bindparam("connection", type_=Connection.id.type)))
+_WAITS = select(*_waiting_columns(bindparam("connection", type_=Connection.id.type)))
 
 _TARGETS = (
     select(Connection, ConnectionKey, Company.zone, Company.currency)
-    .add_columns(*_asked(Connection.id.expression))
+    .add_columns(*_waiting_columns(Connection.id.expression))
     .join(Company, Company.id == Connection.company_id)
     .outerjoin(
         ConnectionKey,

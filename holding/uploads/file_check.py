@@ -353,7 +353,7 @@ def _cell(file: FileOrders, labels: Mapping[str, str], error: RowError, order: s
 
 
 def _label(file: FileOrders, labels: Mapping[str, str], where: str) -> str:
-    """Return what the file calls the column of a cell; without a heading what its field is."""
+    """Return the heading of a cell's column; without a heading the label of its field."""
     sheet, _, cell = where.rpartition("!")
     letters = cell.rstrip("0123456789")
     for column in file.columns:
@@ -385,7 +385,7 @@ def _standings(
             yield order, (Standing.WRONG,), ()
             continue
         differ = [
-            _news(record, before[ids[_key(record)]])
+            _changed_order(record, before[ids[_key(record)]])
             for record in order.records
             if standings[_key(record)] is Standing.CHANGED and ids[_key(record)] in before
         ]
@@ -424,7 +424,11 @@ def _bodies(
     return {row.record_id: row.body for row in session.execute(query)} if stored_records else {}
 
 
-def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
+def _changed_order(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
+    """Return the record's first changed fields, and the number of all changed fields.
+
+    `before` is the stored record's newest content.
+    """
     changed_fields = [
         ChangedField(change.path, change.before or "", change.after or "")
         for change in field_changes(before, record.body)
@@ -531,7 +535,7 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
     """
     match = {mapping.name: mapping.match for mapping in ruleset.maps}
     tables: dict[str, list[_Codes]] = defaultdict(list)
-    for name, field in sorted(_asked(ruleset)):
+    for name, field in sorted(_mapped_fields(ruleset)):
         if name in match:
             rows = entries.get(("map", name), {})
             tables[field].append(_Codes(match[name], rows.items()))
@@ -547,11 +551,11 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
     return KnownCodes(tables)
 
 
-def _asked(ruleset: Ruleset) -> set[tuple[str, str]]:
-    """Return each map with a field that is looked up in it unchanged.
+def _mapped_fields(ruleset: Ruleset) -> set[tuple[str, str]]:
+    """Return (name of a map, field) for each field whose value itself is looked up in a map.
 
-    A status is no code: its words differ by kind of record, so a map of one kind does not apply to
-    another.
+    Status fields are left out: their words differ by kind of record, so the map of one kind does
+    not apply to another.
     """
     fields = (field for record in ruleset.records for field in record.fields)
     statuses = {field.name for field in fields if isinstance(field, Field) and field.states}

@@ -403,7 +403,7 @@ def give_up(session: Session, row: Upload, words: str, hint: str, now: datetime)
 
 
 def tell(session: Session, row: Upload, act: str, say: str, now: datetime) -> None:
-    """Leave an event of an upload."""
+    """Record an event of an upload."""
     record_event(
         session,
         company_id=row.company_id,
@@ -431,6 +431,9 @@ def still_ours(session: Session, turn: UploadTurn) -> Upload | None:
 
 
 def give_back(row: Upload) -> None:
-    """End the lease in order."""
+    """Clear the upload's lease and crash count: the turn ended normally, or a user cancelled it.
+
+    The upload's state and due time are unchanged.
+    """
     row.lease_owner = row.lease_until = None
     row.crashes = 0

@@ -226,7 +226,7 @@ def consider(name: str) -> Response:
     wish = forms.read_sync_range(request.args, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
-    return store.respond("connections/show.html", _with_preview(row, wish))
+    return store.respond("connections/show.html", _values_with_preview(row, wish))
 
 
 @pages.post("/<name>/sync")
@@ -253,7 +253,7 @@ def sync(name: str) -> Response:
     if isinstance(answer, Refusal):
         if answer.code != "sync.changed":
             return store.refuse(answer, back=connection_url(name))
-        made = _with_preview(row, wish) | {"changed": answer}
+        made = _values_with_preview(row, wish) | {"changed": answer}
         return store.respond("connections/show.html", made, status=409)
     processes.ring(g.company.id, "push")
     if len(answer) > 1:
@@ -360,7 +360,14 @@ def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:
     return store.respond("connections/show.html", made, status=422)
 
 
-def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
+def _values_with_preview(
+    row: connections.ConnectionRow, wish: forms.SyncRange
+) -> dict[str, object]:
+    """Return the values of a connection's page, with a preview of sending a range of days.
+
+    `preview` has the documents by what a sync would do with them; `counts` has all records and
+    documents of these days.
+    """
     session, days = store.reading(), (wish.first, wish.last)
     made = range_preview.preview(session, g.company.id, row.id, wish.doc_type, *days, g.now)
     found = date_ranges.range_counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)

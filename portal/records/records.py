@@ -214,7 +214,8 @@ def _next_step(holds: Sequence[record_rows.OpenHold]) -> str:
     return label if request_guard.may(permission) is None else "See the hold"
 
 
-def _seven(shown: _Shown) -> dict[str, object]:
+def _answers_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the seven answers: documents, checks and missing steps."""
     session, record, posting = store.reading(), shown.record, shown.posting
     target = registry.targets().get(posting.target_connector) if posting else None
     documents = target.documents if target else ()
@@ -244,7 +245,8 @@ def _place_of(record: record_rows.RecordRow, one: checklist_and_finding.Ticked) 
     return url_for("records.show", co=co, source=source, kind=kind, external_id=key, tab=tab)
 
 
-def _trace(shown: _Shown) -> dict[str, object]:
+def _history_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the record's history, for one actor if `who` is chosen."""
     session, record_id, who = store.reading(), shown.record.id, request.args.get("who", "")
     steps = trace.timeline(session, record_id, g.now)
     mine = [step for step in steps if who in ("", step.actor)]
@@ -255,7 +257,8 @@ def _trace(shown: _Shown) -> dict[str, object]:
     return {**told, "part": part, "finding": found, "compared": compared}
 
 
-def _lineage(shown: _Shown) -> dict[str, object]:
+def _lineage_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the comparison of the order's fields with the document's."""
     rows = lineage.lineage_rows(store.reading(), shown.posting.id) if shown.posting else ()
     asked, line = request.args.get("line", "").strip()[:100], store.whole_arg("line")
     hidden = filters.hidden_fields()
@@ -270,12 +273,14 @@ def _lineage(shown: _Shown) -> dict[str, object]:
     return {**told, "only": only, "differs": differs, "sent": sent, "part": part}
 
 
-def _way(shown: _Shown) -> dict[str, object]:
+def _picture_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the picture of the record's way to the target."""
     way = lineage_picture.load_picture(store.reading(), shown.record.id)
     return {"way": way, "stages": lineage_picture.STAGES}
 
 
-def _rules(shown: _Shown) -> dict[str, object]:
+def _rules_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the applied rules, with the deciding rule's text."""
     session, posting = store.reading(), shown.posting
     wanted = posting.id if posting else None
     deciding, verdicts = trace.deciding_verdicts(session, shown.record.id, wanted)
@@ -289,7 +294,8 @@ def _rules(shown: _Shown) -> dict[str, object]:
     return {**shown_rules, "kinds": KINDS}
 
 
-def _versions(shown: _Shown) -> dict[str, object]:
+def _versions_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the record's versions, and two versions' differences."""
     by_no = {v.no: v for v in shown.versions}
     new = by_no.get(store.whole_arg("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
@@ -302,7 +308,8 @@ def _versions(shown: _Shown) -> dict[str, object]:
     return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
 
 
-def _pushes(shown: _Shown) -> dict[str, object]:
+def _pushes_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for the posting attempts and the readings of the documents."""
     session, record_id = store.reading(), shown.record.id
     return {
         "pushes": (found := push_history.load_pushes(session, record_id)),
@@ -316,12 +323,13 @@ def _pushes(shown: _Shown) -> dict[str, object]:
 
 
 def _imports(push: push_history.PushRow) -> Mapping[int, str]:
-    """Call -> the page that the target itself has for it."""
+    """Return call id -> address of the target's own page about that call."""
     answers = {one.request_id: one.answer for one in push.attempts if one.sends and one.answer}
     return filters.import_pages(push.connector, push.settings, answers)
 
 
-def _raw(shown: _Shown) -> dict[str, object]:
+def _source_tab(shown: _Shown) -> dict[str, object]:
+    """Return the template values for one version's content as the source delivered it."""
     no = store.whole_arg("version") or shown.record.version
     version = next((v for v in shown.versions if v.no == no), None)
     body = actors.without_personal(version.body, filters.hidden_fields()) if version else {}
@@ -360,14 +368,14 @@ _STEPS: Final = {
 """Code of a hold -> what to do about it, and the permission that this needs."""
 
 TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
-    "seven": ("Seven answers", _seven),
-    "trace": ("History", _trace),
-    "lineage": ("Order and invoice", _lineage),
-    "way": ("Picture", _way),
-    "ruletree": ("Rules applied", _rules),
-    "versions": ("Versions", _versions),
-    "pushes": ("Posting attempts", _pushes),
-    "raw": ("Source data", _raw),
+    "seven": ("Seven answers", _answers_tab),
+    "trace": ("History", _history_tab),
+    "lineage": ("Order and invoice", _lineage_tab),
+    "way": ("Picture", _picture_tab),
+    "ruletree": ("Rules applied", _rules_tab),
+    "versions": ("Versions", _versions_tab),
+    "pushes": ("Posting attempts", _pushes_tab),
+    "raw": ("Source data", _source_tab),
 }
 """Each part of the page by the word of its address; the page opens exactly one."""
 

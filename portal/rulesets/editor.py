@@ -112,7 +112,11 @@ def check(path: str) -> Response:
 @pages.post("/suggest/<path:path>")
 @needs("rules.draft")
 def suggest(path: str) -> Response:
-    """Return as JSON what may be written after the text of the form."""
+    """Return completions at the cursor, as JSON.
+
+    The form has the file's whole text, and in `before` only the text before the cursor. The list is
+    empty if a text is too large or the checker is busy.
+    """
     before, text = request.form.get("before", ""), form_text()
     files = change_of(path).files() | {path: text}
     if drafts.too_large(text) or drafts.too_large(before):

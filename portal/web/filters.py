@@ -464,7 +464,7 @@ def shows_imports(connector: str | None, settings: Settings | None) -> bool:
 def import_pages(
     connector: str | None, settings: Settings | None, answers: Mapping[int, bytes]
 ) -> dict[int, str]:
-    """Call -> the page that the target itself has for it, of calls that were answered so."""
+    """Return call id -> address of the target's own page about that call, if it has one."""
     target = registry.targets().get(connector or "")
     if not isinstance(target, ShowsImports) or not shows_imports(connector, settings):
         return {}
@@ -510,14 +510,14 @@ def init_frame(app: Flask) -> None:
 def init_url_for(app: Flask) -> None:
     """Give templates a cached `url_for`.
 
-    A page writes many equal addresses, and each costs as much time as a table row.
+    A page contains many equal URLs, and building one takes as long as rendering a table row.
     """
-    remembered = lru_cache(maxsize=MOST_ADDRESSES, typed=True)(_address)
+    remembered = lru_cache(maxsize=MOST_ADDRESSES, typed=True)(_build_url)
 
     def address(endpoint: str, **values: Any) -> str:
         own = {"_external", "_scheme", "_method"}.isdisjoint(values)
         if not own or endpoint[:1] == "." or not has_request_context():
-            return url_for(endpoint, **values)  # what depends on more than is said
+            return url_for(endpoint, **values)  # the result also depends on the current request
         try:
             return remembered(request.script_root, endpoint, *values, *values.values())
         except TypeError:  # several values of one name, in a list
@@ -526,14 +526,16 @@ def init_url_for(app: Flask) -> None:
     app.jinja_env.globals["url_for"] = address
 
 
-def _address(_root: str, endpoint: str, *words: Any) -> str:
-    """Return the address of an endpoint.
+def _build_url(_root: str, endpoint: str, *names_and_values: Any) -> str:
+    """Return the URL of an endpoint with these values.
 
-    `words` holds the names of all values, then the values. The cache also distinguishes the types
-    of values.
+    The arguments are the key of the cache. `names_and_values` has the names of all values first,
+    then the values in that order. `_root` is the path below which the portal is served. It
+    only makes cached URLs of different paths distinct.
     """
-    count = len(words) // 2
-    return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
+    count = len(names_and_values) // 2
+    values = zip(names_and_values[:count], names_and_values[count:], strict=True)
+    return url_for(endpoint, **dict(values))
 
 
 def nav_items() -> tuple[NavItem, ...]:

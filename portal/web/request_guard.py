@@ -349,7 +349,7 @@ def used() -> None:
 
 
 def forget(response: Response) -> Response:
-    """Take the cookie away."""
+    """Delete the session cookie from the browser."""
     response.delete_cookie(
         cookie_name(current_app), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"]
     )
@@ -400,9 +400,10 @@ def whoever() -> bool:
 
 
 def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
-    """Show a page that no company owns inside the company of this code, or the person's only one.
+    """Set the request's company on a page that belongs to no company; return the user's companies.
 
-    Their companies; without one that fits, the page has no frame.
+    `code` names the company. If the user has no company of this code, their only company is set.
+    If they have several, none is set, and the page is shown without a company's navigation.
     """
     mine = people.companies_of(store.reading(), g.person.person_id)
     chosen = [one for one in mine if one.code == code] or (mine if len(mine) == 1 else [])

@@ -84,11 +84,10 @@ def is_rounding(
 
 
 def sum_columns(columns: Iterable[Sequence[Number]], method: str, places: Decimal) -> Decimal:
-    """Return the sum of a document's columns, for example net and tax, rounded half up.
+    """Return the total of a document's columns, for example net and tax.
 
-    Round each amount, or each column once at its end.
-
-    Each amount is rounded, or each column once, at its end.
+    With the method `per_line` each amount is rounded, otherwise only each column's sum. Rounding is
+    half up, to multiples of `places`.
 
     >>> columns, sen = [[Decimal("10.04")] * 3, [Decimal("1.004")] * 3], Decimal("0.01")
     >>> sum_columns(columns, "per_line", sen), sum_columns(columns, "at_the_end", sen)
@@ -165,7 +164,7 @@ class RoundingProgram:
         target: nodes.Target | None,
         record_total: RecordTotal | None,
     ) -> RoundingProgram | None:
-        """Return the proof of a route, or None if its documents do not show how a total is made."""
+        """Return the comparison for a route; None if its documents lack the total's parts."""
         parts = AmountParts.of(compiler.index, post, schema, total)
         return (
             RoundingProgram(compiler, post, target, parts, record_total)
@@ -183,7 +182,10 @@ class RoundingProgram:
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
     def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
-        """Check whether the total equals the target's sum of the requested columns."""
+        """Check whether the total equals the target's sum, and no rounding line is needed.
+
+        `amounts` are a column of values for each of the program's line expressions, or their sum.
+        """
         if self.total is None:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
@@ -199,8 +201,9 @@ class RoundingProgram:
         return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
     def judge(self, run: Run, judged: Said) -> Said:
-        """Return the verdict, and a finding if more than tolerated differs without a failed
-        check.
+        """Return the verdict, and a finding if the difference exceeds the tolerance.
+
+        There is no finding if a failed check already reports the difference.
         """
         # A document that names no total is not judged: a guess would hold correct documents.
         if self.total is None:
@@ -271,7 +274,7 @@ class RoundingProgram:
         return self._sum(run, self.target.rounding, due, rows)
 
     def _other_sums(self, run: Run, expected: Decimal) -> dict[str, Decimal]:
-        """Return the other sums that a total may equal, by their names."""
+        """Return name -> sum for the sums that the total equals if only the rounding differs."""
         method = self.target.rounding
         other_method = AT_THE_END if method == PER_LINE else PER_LINE
         sums = {
@@ -318,6 +321,10 @@ class RoundingProgram:
         others: Mapping[str, Decimal] = MappingProxyType({}),
         line: Decimal = _NOTHING,
     ) -> Operands:
+        """Return the (name, amount) pairs of the verdict.
+
+        These are the stated total, the target's sum, other possible sums and the rounding line.
+        """
         method = self.target.rounding
         operands = [(self.name, _money(total)), (METHOD_LABELS[method], _money(expected))]
         operands += [(name, _money(other)) for name, other in others.items()]
@@ -527,7 +534,7 @@ class TaxProgram:
         target: nodes.Target | None,
         record_total: RecordTotal | None,
     ) -> TaxProgram | None:
-        """Return the proof of a route, or None if its documents have no tax with a tax code."""
+        """Return the comparison for a route; None if its documents have no tax with a tax code."""
         if schema is None or target is None or taxed_line_of(post, schema) is None:
             return None
         program = TaxProgram(compiler, post, schema, target)

@@ -79,8 +79,8 @@ def _quantities(index: Index, record: str) -> tuple[str, ...]:
     return tuple(f.name for f in fields if isinstance(f, nodes.Field) and f.type == "quantity")
 
 
-def _amounts(index: Index, record: str) -> tuple[str, ...]:
-    """Return the stored amounts of a line, without the price of a piece."""
+def _line_amount_names(index: Index, record: str) -> tuple[str, ...]:
+    """Return the names of a line's stored money fields, without unit prices."""
     lines = index.line_records.get(record)
     fields = (f for f in (lines.fields if lines else ()) if isinstance(f, nodes.Field))
     return tuple(f.name for f in fields if f.type == "money" and f.name not in UNIT_PRICES)
@@ -133,7 +133,7 @@ class UnusualProgram:
         self.listed = index.lines_field(record) is not None
         self.quantities = _quantities(index, record)
         self.totals = list(self._totals(compiler, post, shape, schemas))
-        self.amounts = _amounts(index, record)
+        self.amounts = _line_amount_names(index, record)
 
     @staticmethod
     def _totals(
@@ -298,8 +298,9 @@ def _format_amount(value: Any) -> str:
 
 @dataclass(frozen=True)
 class AmountsProgram:
-    """Combine the amount proofs of one route; each is None if its documents do not show the
-    amounts.
+    """Run all comparisons of amounts for one route's documents.
+
+    A comparison is None if the documents lack the amounts that it needs.
     """
 
     route: str
@@ -322,7 +323,7 @@ class AmountsProgram:
         schemas: Schemas | None,
         target: nodes.Target | None,
     ) -> AmountsProgram:
-        """Return the proofs of a route; `shape` names the header fields of its documents."""
+        """Return the comparisons of a route; `shape` names its documents' header fields."""
         total = shape.total
         index, record = compiler.index, compiler.record
         schema = schemas.document(post.route.target, post.route.document) if schemas else None
@@ -355,7 +356,7 @@ class AmountsProgram:
 
     @cached_property
     def asked(self) -> tuple[nodes.Expr, ...]:
-        """The expressions whose values on each line `is_exact` takes."""
+        """The line expressions whose values `is_exact` compares; the total's expressions first."""
         total = self.total.asked if self.total is not None else ()
         lines = self.lines.asked if self.lines is not None else ()
         shows_lines = self.total is not None and self.total.shows_lines
@@ -363,14 +364,15 @@ class AmountsProgram:
 
     @cached_property
     def known(self) -> Closure | None:
-        """The closure that returns the amounts for `is_exact`; None if each is evaluated
-        separately.
+        """The closure that computes `is_exact`'s amounts in one pass over the lines.
+
+        None if each expression has to be evaluated separately.
         """
         return self.compiler.known(WantedValues(amounts=self.asked, summed=self.summed))
 
     @cached_property
     def summed(self) -> LineSums | None:
-        """Return how to sum the measured values in one pass, or None if they cannot be summed."""
+        """How the closure adds the line amounts up itself; None if it returns every amount."""
         total, lines = self.total, self.lines
         if total is None or not total.asked or total.target.rounding != PER_LINE:
             return None
@@ -381,7 +383,10 @@ class AmountsProgram:
         return LineSums(total.target.places, columns, shown_columns)
 
     def is_exact(self, run: Run, amounts: list[Number] | Decimal) -> bool:
-        """Check whether the amounts need no finding, from the values by line or from their sum."""
+        """Check whether every comparison is exact, so that no finding is needed.
+
+        `amounts` are the values of the line expressions, line after line, or their sum.
+        """
         if (self.tax is not None and not self.tax.is_exact(run)) or self.currency.differs(run):
             return False
         if isinstance(amounts, Decimal):
@@ -389,26 +394,32 @@ class AmountsProgram:
             return (total is None or total.is_exact(run, amounts)) and (
                 self.own is None or self.own.is_exact(run)
             )
-        columns, total_width = self._columns(amounts)
+        columns, total_width = self._values_by_expression(amounts)
         return (
             (self.total is None or self.total.is_exact(run, columns[:total_width]))
             and (self.own is None or self.own.is_exact(run))
-            and self._line_by_line(amounts)
+            and self._line_amounts_match(amounts)
         )
 
-    def _columns(self, amounts: list[Number]) -> tuple[Columns, int]:
-        """Return each expression's values, and how many expressions belong to the total."""
+    def _values_by_expression(self, amounts: list[Number]) -> tuple[Columns, int]:
+        """Return the values of each line expression, and the number of the total's expressions.
+
+        `amounts` are in the order of lines: the first line's value of every expression, then the
+        second line's. The total's expressions come first in the result.
+        """
         width, total_width = len(self.asked), len(self.total.asked) if self.total is not None else 0
         return [amounts[index::width] for index in range(width)], total_width
 
-    def _line_by_line(self, amounts: list[Number] | Decimal) -> bool:
-        """Check whether every line's amount equals its parts, or its first columns. A sum was
-        already checked.
+    def _line_amounts_match(self, amounts: list[Number] | Decimal) -> bool:
+        """Check whether every line's stated amount equals the amount computed for that line.
+
+        If the total is the sum of these computed amounts, its columns are used. For a sum the
+        closure has already compared the lines.
         """
         total, lines = self.total, self.lines
         if lines is None or isinstance(amounts, Decimal):
             return True
-        columns, total_width = self._columns(amounts)
+        columns, total_width = self._values_by_expression(amounts)
         if total is None or not total.shows_lines:
             return lines.is_exact(zip(*columns[total_width:], strict=True))
         amount_columns = columns[:total_width] if total.parts.holds_tax else columns[:1]
@@ -440,14 +451,14 @@ class AmountsProgram:
             amounts_judged.add(self.own.judge(run, judged))
         if self.tax is not None:
             amounts_judged.add(self.tax.judge(run, judged, amounts_judged))
-        if self.lines is not None and (amounts is None or not self._line_by_line(amounts)):
+        if self.lines is not None and (amounts is None or not self._line_amounts_match(amounts)):
             amounts_judged.add(self.lines.judge(run))
         return amounts_judged
 
     def _known_amounts(self, run: Run) -> list[Number] | Decimal | None:
-        """Return the values, or their sum.
+        """Return the amounts for `is_exact`: the values of all lines, or their sum.
 
-        None if one is unknown, or a trace needs each.
+        None if a value is unknown, or if a trace has to show each value.
         """
         is_detailed = run.whole or run.stepwise or run.route.bill is not None
         if is_detailed or not run.clean or self.known is None:

@@ -132,14 +132,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class CallTypes(ABC):
-    """Types of calls; problems go to `report`."""
+    """Infer the types of function calls: `_call_NAME` returns the type of calls of NAME.
+
+    Problems are passed to `report`. The subclass infers the types of all other expressions.
+    """
 
     def __init__(self, scope: Scope, report: Report) -> None:
         self.scope = scope
         self.report = report
 
     def say(self, code: str, message: str, hint: str, span: Span) -> Type:
-        """Report a problem; what is wrong is taken for anything from there on."""
+        """Report a problem and return ANY, which fits everywhere and causes no second problem."""
         self.report(Problem(code, message, hint, span))
         return ANY
 
@@ -313,7 +316,11 @@ def find_defaults(
 def unrounded(
     expr: nodes.Expr, scope: Scope, places: Decimal, seen: frozenset[str] = frozenset()
 ) -> nodes.Expr:
-    """Return the amount without its rounding to these places; other roundings are kept."""
+    """Return the expression without `round` calls whose step is `places`, such as 0.01.
+
+    Calls with another step stay. A computed field is replaced by its formula if the formula
+    contains such a call. `seen` are the computed fields already replaced, so a cycle ends.
+    """
     again = (scope, places, seen)
     if isinstance(expr, nodes.Call) and expr.name == "round" and _step(expr) == places:
         return unrounded(expr.args[0], *again)
@@ -363,7 +370,10 @@ def bill_as_whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
 def behind_name(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> tuple[str, nodes.Expr] | None:
-    """Return the computed field's name and formula for an expression, or None for a cycle."""
+    """Return the name and formula of the computed field that an expression names.
+
+    None if it names no computed field, or one in `seen`, which would be a cycle.
+    """
     if not isinstance(expr, nodes.Name):
         return None
     ref = scope.resolve(expr.path)

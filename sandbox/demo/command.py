@@ -87,7 +87,7 @@ def demo(
             shutil.rmtree(home, ignore_errors=True)
         shop = stack.enter_context(open_shop(home, seed, port))
         depot = open_depot(shop.place, shop.portal.address, shop.children, home)
-        _greet(shop, depot.settled)
+        _print_welcome(shop, depot.settled)
         shop.load(meanwhile=lambda: depot.load(math.inf))
         _send_everywhere(shop, home, targets, math.inf, greets=True)
         print_note("Sample data loaded; all ready documents are posted.")
@@ -275,8 +275,8 @@ def _flatten_counts(result: Mapping[str, object]) -> Iterator[tuple[str, object]
             yield name, value
 
 
-def _greet(shop: Shop, depot: Settled) -> None:
-    """Print the address and the people who can sign in."""
+def _print_welcome(shop: Shop, depot: Settled) -> None:
+    """Print the portal's address, how to stop the demo, and passwords of new companies."""
     print_note(f"\n  {shop.portal.address}")
     if not shop.settled.is_new:
         print_note(

@@ -238,7 +238,7 @@ def test_the_tests_of_rules_whose_time_has_come_run_while_others_may_write(
         assert isinstance(no, int)
         at = shop.now + timedelta(hours=1)
         assert set_start(session, no, shop.actor("pua"), at, "Audit", shop.now) == at
-    admission._inspected.cache_clear()
+    admission._inspect_cached.cache_clear()
     wrote = database.write
     seen: list[bool] = []  # whether a transaction was open while tests ran
     inside: list[bool] = []

@@ -114,7 +114,7 @@ class SheetRow:
         return "" if cell is None else str(cell.value).strip()
 
     def named(self) -> str:
-        """Return what distinguishes its record from others."""
+        """Return the record's id, or its number if the row has no id."""
         return self.text("id", "number")
 
     def naming(self, *names: str) -> Cell:
@@ -208,7 +208,7 @@ class RowReader:
         return word if all(not text or _TOTAL.fullmatch(text) for text in named) else ""
 
     def apart(self) -> tuple[list[Group], list[RowError]]:
-        """Return records with the lines of another sheet, and lines that belong to none."""
+        """Return the records with lines from another sheet, and an error for each other line."""
         parts = self.parts
         heads = list(self.rows(parts.orders))
         owners = _owners(heads)
@@ -226,7 +226,7 @@ class RowReader:
         return [(head, items.get(head.place, ()), ()) for head in heads], loose
 
     def joined(self) -> tuple[list[Group], list[RowError]]:
-        """Return the records of one sheet: a row a line, or a row a record."""
+        """Return the records of one sheet, in which each row is a line or a whole record."""
         if not self.parts.kind.lines:
             return [(row, (), ()) for row in self.rows(self.parts.orders)], []
         groups: dict[str, list[SheetRow]] = {}
@@ -242,7 +242,7 @@ class RowReader:
         return [self._group(rows) for rows in groups.values()], []
 
     def _key_of(self, row: SheetRow, keys: dict[str, str]) -> str:
-        """Return what names the row's record; exports write its id only in the first row."""
+        """Return the id or number of the row's record; only its first row may have the id."""
         number, record_id = row.text("number"), row.text("id")
         if not record_id:
             return keys.get(number, number)
@@ -276,7 +276,7 @@ class RowReader:
         )
         names = [name for name in self.parts.headings.head if name != "id"]
         words = dict(header_of(self.parts.orders))
-        return head, rows, tuple(_unlike(head, rows, names, words))
+        return head, rows, tuple(_differing_cells(head, rows, names, words))
 
 
 def _unpacked(row: SheetRow, columns: Sequence[int]) -> Iterator[SheetRow]:
@@ -334,10 +334,14 @@ def wrong_cell(cell: Cell, message: str, hint: str) -> RowError:
     return RowError(where=cell.where, value=str(cell.value)[:200], message=message, hint=hint)
 
 
-def _unlike(
+def _differing_cells(
     head: SheetRow, rows: Sequence[SheetRow], names: Sequence[str], words: Mapping[int, str]
 ) -> Iterator[RowError]:
-    """Report the cells that differ from the first row of their record, where rows repeat it."""
+    """Yield an error for each cell that differs from the record's first filled cell of its field.
+
+    `head` is the record's first row, completed by its further rows. Only the fields in `names` are
+    compared. A blank cell never differs. `words` maps a column to its heading.
+    """
     for row in rows[1:]:
         for name in names:
             cell = row.cell(name)

@@ -244,7 +244,7 @@ class AiAccount:
             payload.method,
             _url(settings, payload.path),
             headers={
-                **_identity(settings, secret),
+                **_auth_headers(settings, secret),
                 **payload.headers,
                 "Idempotency-Key": key,
                 "Content-Type": content_type,
@@ -357,7 +357,8 @@ def _url(settings: Settings, path: str) -> str:
     return str(settings.get("base_url", "")).rstrip("/") + path
 
 
-def _identity(settings: Settings, secret: str) -> Mapping[str, str]:
+def _auth_headers(settings: Settings, secret: str) -> Mapping[str, str]:
+    """Return the request headers that authenticate us and name the company."""
     return {
         "Authorization": f"Bearer {secret.strip()}",
         "X-Company-Id": str(settings.get("company_id", "")),
@@ -370,7 +371,7 @@ def _now(settings: Settings, http: Http) -> datetime:
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(settings, secret))
+    return reader(http, partial(_url, settings), _auth_headers(settings, secret))
 
 
 def _kept(result: Found, secret: str) -> Found:

@@ -383,7 +383,7 @@ def find_document(
         total = total_of(reading.document)
         return Found(kind="equal", words=words, target_ref=number, proof=reading.proof, total=total)
     if action != "create":
-        return _untouched(document, standing, reading)
+        return _change_not_made(document, standing, reading)
     words = f"Something else exists there under {number}: {compared.words}."
     return _different(document, words, reading, compared)
 
@@ -417,12 +417,13 @@ def _as_before(
     )
 
 
-def _untouched(
+def _change_not_made(
     document: OutgoingDocument, standing: OutgoingDocument | None, reading: Seen
 ) -> Found:
-    """Return the lookup result for a change that has not been made.
+    """Return the lookup result if AutoCount does not show our update or void of a document.
 
-    `absent` allows the change. `different`: the document was changed in AutoCount since we sent it.
+    `absent`: the document is as we sent it before (`standing`), so the update or void may be sent.
+    `different`: it was changed in AutoCount, or its former content is unknown.
     """
     number = document.number
     if standing is None:

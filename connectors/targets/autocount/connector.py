@@ -376,7 +376,7 @@ class AutoCount:
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(settings, secret))
+    return reader(http, partial(_url, settings), _auth_headers(settings, secret))
 
 
 def _url(settings: Settings, path: str) -> str:
@@ -384,7 +384,8 @@ def _url(settings: Settings, path: str) -> str:
     return f"{str(settings.get('base_url', '')).rstrip('/')}/{book}{path}"
 
 
-def _identity(settings: Settings, secret: str) -> dict[str, str]:
+def _auth_headers(settings: Settings, secret: str) -> dict[str, str]:
+    """Return the request headers that authenticate us with the key's id and secret."""
     return {
         "Key-ID": str(settings.get("key_id", "")).strip(),
         "API-Key": secret.strip(),
@@ -394,7 +395,7 @@ def _identity(settings: Settings, secret: str) -> dict[str, str]:
 
 def _writer(settings: Settings, secret: str, http: Http) -> Write:
     def write(method: str, path: str, body: bytes) -> Call:
-        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
+        headers = {**_auth_headers(settings, secret), "Content-Type": payload.JSON}
         url = _url(settings, path)
         return http.request(method, url, headers=headers, body=body or None, push=True)
 
@@ -433,7 +434,7 @@ def _action(payload: Payload) -> Action:
 
 def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:
     def ask(path: str, body: bytes) -> HttpAnswer | HttpFailure:
-        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
+        headers = {**_auth_headers(settings, secret), "Content-Type": payload.JSON}
         return http.request("POST", _url(settings, path), headers=headers, body=body)
 
     return ask

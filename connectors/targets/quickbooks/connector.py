@@ -256,7 +256,7 @@ class QuickBooks:
             return http.request(
                 payload.method,
                 _url(settings, path, requestid=key),
-                headers={**_identity(secret), "Content-Type": payload.content_type},
+                headers={**_auth_headers(secret), "Content-Type": payload.content_type},
                 body=body,
                 push=True,
             )
@@ -367,9 +367,7 @@ class QuickBooks:
         return probe.is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
-        """Check whether the access token is old enough for a refusal to mean that it ended
-        early.
-        """
+        """Check whether a refused access token may have expired: it was not issued just now."""
         return probe.may_be_over(secret, now)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
@@ -385,14 +383,15 @@ def _url(settings: Settings, path: str, **more: str) -> str:
     return f"{root}{path}{'&' if '?' in path else '?'}{query}"
 
 
-def _identity(secret: str) -> dict[str, str]:
+def _auth_headers(secret: str) -> dict[str, str]:
+    """Return the request headers that authenticate us with the key's access token."""
     grant = calls.grant_of(secret)
     access = grant.access if grant else ""
     return {"Authorization": f"Bearer {access}", "Accept": "application/json"}
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(secret))
+    return reader(http, partial(_url, settings), _auth_headers(secret))
 
 
 def _masked(content: bytes, secret: str) -> bytes:
@@ -534,7 +533,7 @@ def look_up(question: Question, get: Get) -> Found:
     result = with_names(document.document, [document.number], get)
     if isinstance(result, Found) and result.status == NO_SUCH_FILTER:
         result = _on_days(question, get)
-    return result if isinstance(result, Found) else _said(question, *result)
+    return result if isinstance(result, Found) else _lookup_result(question, *result)
 
 
 def _on_days(question: Question, get: Get) -> tuple[Seen, Names] | Found:
@@ -547,7 +546,7 @@ def _on_days(question: Question, get: Get) -> tuple[Seen, Names] | Found:
     return with_names_on_day(question.document, get)
 
 
-def _said(question: Question, reading: Seen, names: Names) -> Found:
+def _lookup_result(question: Question, reading: Seen, names: Names) -> Found:
     """Return the lookup result for the documents that exist under the number."""
     document, action = question.document, question.action
     if not reading.documents:
@@ -569,7 +568,7 @@ def _said(question: Question, reading: Seen, names: Names) -> Found:
             total=total_in(chosen),
         )
     if action != "create":
-        return _untouched(document, question.standing, chosen, reading, names)
+        return _change_not_made(document, question.standing, chosen, reading, names)
     words = f"Something else exists there under {document.number}: {compared.words}."
     return _different(document, words, chosen, reading, compared, names)
 
@@ -611,17 +610,17 @@ def _id(remote_document: Shown) -> str | None:
     return str(remote_document.get("Id") or "") or None
 
 
-def _untouched(
+def _change_not_made(
     document: OutgoingDocument,
     standing: OutgoingDocument | None,
     remote_document: Shown,
     reading: Seen,
     names: Names,
 ) -> Found:
-    """Return the lookup result for a change that has not been made.
+    """Return the lookup result if QuickBooks does not show our update or void of a document.
 
-    `absent` allows the change. `different`: the document was changed in QuickBooks since we sent
-    it.
+    `absent`: the document is as we sent it before (`standing`), so the update or void may be sent.
+    `different`: it was changed in QuickBooks, or its former content is unknown.
     """
     number = document.number
     if standing is None:
@@ -676,7 +675,7 @@ def _told_of(question: Question, readings: Mapping[str, Each], get: Get) -> Foun
     result = readings[document.document][document.number]
     if isinstance(result, Found) and result.status == NO_SUCH_FILTER:
         return look_up(question, get)
-    return result if isinstance(result, Found) else _said(question, *result)
+    return result if isinstance(result, Found) else _lookup_result(question, *result)
 
 
 def beside(

@@ -208,7 +208,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
 
 
 def _custom_fields(preferences: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the names of the custom fields in use, by their DefinitionId; None if untold.
+    """Return the names of the custom fields in use, by DefinitionId; None if not reported.
 
     SalesFormsPrefs.CustomField is groups of entries: UseSalesCustomN is yes or no, SalesCustomNameN
     a name, and N the DefinitionId (Intuit's page "Manage custom fields").
@@ -431,9 +431,10 @@ def _passed(
 
 
 def _tax_rates(codes: Seen | Found, get: Get) -> Mapping[str, Decimal]:
-    """Return the rate of each tax code on what is sold, where each part is a tax on the amount.
+    """Return tax code id -> its total sales tax rate, such as 0.06.
 
-    A code lists its rates by their ids (SalesTaxRateList); their values are a list of their own.
+    A code refers to its rates by id (SalesTaxRateList), so their values are queried separately. A
+    code is left out if one of its rates is unknown or is charged on another tax.
     """
     if isinstance(codes, Found):
         return {}
@@ -496,16 +497,18 @@ def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
         page = page_of(_ENTITIES[kind], "", start, get)
     if isinstance(page, Found):
         return page
-    entries = (_unpaid(row, _PARTIES[kind]) for row in page.documents if row.get("Id"))
+    entries = (_unpaid_entry(row, _PARTIES[kind]) for row in page.documents if row.get("Id"))
     place = f"{_ALL if is_unfiltered else ''}{start + MOST}"
     return ListPage(
         tuple(entry for entry in entries if entry is not None), "" if page.whole else place
     )
 
 
-def _unpaid(remote_document: Mapping[str, Any], party_field: str) -> ListEntry | None:
-    """Return an invoice or bill with its unpaid balance; None if nothing is due or the balance is
-    unknown.
+def _unpaid_entry(remote_document: Mapping[str, Any], party_field: str) -> ListEntry | None:
+    """Return an invoice or bill as a list entry with its unpaid balance.
+
+    None if nothing is due or the balance is unknown. `party_field` is the document's field that
+    refers to its customer or vendor.
     """
     balance = remote_document.get("Balance")
     if isinstance(balance, bool) or not isinstance(balance, int | Decimal) or balance <= 0:
@@ -715,7 +718,7 @@ def is_due(secret: str, now: datetime) -> bool:
 
 
 def may_be_over(secret: str, now: datetime) -> bool:
-    """Check whether the access token is old enough for a refusal to mean that it ended early."""
+    """Check whether a refused access token may have expired: it was not issued just now."""
     return calls.token_may_be_over(secret, now, LASTS)
 
 

@@ -341,7 +341,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The four companies while their processes run."""
+    """The demo's run with four companies, one for each target, while their processes run."""
 
     place: Installation
     address: str
@@ -352,7 +352,7 @@ class Course:
         """Send everything at once, wait until it is posted, then cancel the cancelled orders."""
         if not all(books.settled.is_new for books in self.books.values()):
             return
-        self._write_down()
+        self._store_expected_documents()
         for target in ("aiaccount", "autocount", "autocount_excel"):
             self._send(target, self.plan.orders, "month")
             if target != "autocount":
@@ -363,8 +363,8 @@ class Course:
         self._send("autocount", [cancel_order(order) for order in self.plan.cancelled], "gone")
         self._wait(patience)
 
-    def _write_down(self) -> None:
-        """Store the driver's own list before anything is sent."""
+    def _store_expected_documents(self) -> None:
+        """Write the list of expected documents to the home folder, before anything is sent."""
         documents = [
             {**asdict(document), "day": str(document.day), "total": str(document.total)}
             for document in self.plan.wanted
@@ -372,7 +372,7 @@ class Course:
         (self.place.settings.home / LIST).write_text(json.dumps(documents), "utf-8")
 
     def result(self) -> dict[str, object]:
-        """Return, for each target, the comparison of its ledger with the driver's own list."""
+        """Return, for each target, the comparison of its ledger with the expected documents."""
         return {
             name: compare_ledger(self.plan, name, books.ledger)
             for name, books in self.books.items()
@@ -425,7 +425,7 @@ class Course:
             time.sleep(LOOK_SECONDS)
 
     def _at_desk(self) -> bool:
-        """Import each waiting file as a person would; return whether all is done."""
+        """Import each waiting file as a person would, and return whether no work is left."""
         from sandbox.demo.targets import hand_import
 
         books = self.books["autocount_excel"]

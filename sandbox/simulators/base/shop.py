@@ -89,7 +89,7 @@ class Life:
 
 
 class PlannedByOrder(Scripted):
-    """The orders by their ids here, and the faults planned for each."""
+    """The orders by the simulator's own ids, and the faults planned for each."""
 
     def rewind(self) -> None:
         """Reset to no orders and no planned faults."""
@@ -107,9 +107,9 @@ class PlannedByOrder(Scripted):
 
     def met_by(self, reply: Reply) -> Iterator[tuple[int, str]]:
         """Yield each order of a reply with each fault planned for it."""
-        references = {name for item in _objects(reply) for name in _told(item)}
+        references = {name for item in _objects(reply) for name in _order_references(item)}
         for order_id, order in self.orders.items():
-            if not references.isdisjoint(_told(order)):
+            if not references.isdisjoint(_order_references(order)):
                 for number in self._names(order_id):
                     yield from ((order_id, name) for name in self._plan(number))
 
@@ -146,8 +146,8 @@ def _objects(reply: Reply) -> Iterator[Mapping[str, Any]]:
             waiting += item
 
 
-def _told(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the fields by which an object names its order."""
+def _order_references(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (field, value) for each field in which an object refers to its order."""
     return ((name, str(item[name])) for name in _TELLS if name in item)
 
 
@@ -215,7 +215,7 @@ class Shop(StandIn[ShopBooks]):
         return {}
 
     def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
-        """Return a planned fault's reply, or None where it changes none."""
+        """Return the reply that a planned fault causes, or None if the fault changes no reply."""
         return None
 
     def silent(self) -> bool:
@@ -366,7 +366,7 @@ class ShopControl(Control[ShopBooks]):
     def _hide(self, request: Request, request_id: str) -> Reply:
         """Hide an order from every reply: `id`."""
         del request_id
-        order_id, _ = self._silently(given_of(request))
+        order_id, _ = self._requested_order(given_of(request))
         at = self._shop.now().isoformat()
         self._shop.write({"at": at, "call": "hide", "effect": "hidden", "id": order_id})
         return done("hide", id=order_id)
@@ -375,15 +375,15 @@ class ShopControl(Control[ShopBooks]):
         """Change an order without its time of change: `id` and `fields`."""
         del request_id
         body = given_of(request)
-        order_id, order = self._silently(body)
+        order_id, order = self._requested_order(body)
         changed = {**order, **dict(body.get("fields") or {})}
         at = self._shop.now().isoformat()
         line = {"at": at, "call": "rewrite", "effect": "rewritten", "id": order_id}
         self._shop.write({**line, "order": changed})
         return done("rewrite", order=changed)
 
-    def _silently(self, body: Mapping[str, Any]) -> tuple[int, Order]:
-        """Return the order that is meant; raise ControlError if there is none."""
+    def _requested_order(self, body: Mapping[str, Any]) -> tuple[int, Order]:
+        """Return the order with the id in the request; raise ControlError if there is none."""
         order_id = int(body.get("id") or 0)
         if order_id not in self.books.orders:
             raise ControlError("No such order")
@@ -438,7 +438,10 @@ def life_of(settings: Namespace) -> Life:
 def open_shop(
     name: str, settings: Namespace, shop: Shop, announcement: Mapping[str, object]
 ) -> None:
-    """Serve a shop until killed, and run its scenario. The last argument is printed at start."""
+    """Serve a shop until the process is killed, while its scenario runs in a thread.
+
+    `announcement` is added to the line of JSON that is printed at the start.
+    """
     threading.Thread(target=shop.play, daemon=True).start()
     serve(
         name,
