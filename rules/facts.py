@@ -93,7 +93,7 @@ class ItemUnits:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """Hold a target's known state: its period lock, the codes that it lists, its items' units, and
+    """A target's known state: its period lock, the codes that it lists, its items' units, and
     its rounding method (a word of `Target.rounding` in the rules, or the target's own word).
 
     A missing key or a blank rounding means that the target did not report it. `confirmed` are
@@ -179,7 +179,7 @@ class Dated:
 
 @read_only(frozen=True, slots=True)
 class Facts:
-    """Hold everything about a record outside its body.
+    """All inputs of a record's evaluation outside its body.
 
     `billed`: route -> line key -> quantity, else summed over its live postings; `held_of_family`:
     the team that decides about another record's posting; `taken_back`: documents of the family that
@@ -272,7 +272,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Hold mappings, units and targets at one revision. Immutable; share it between evaluations.
+    """The mappings, units and targets at one revision. Immutable; share it between evaluations.
 
     `maps` and `units` are in force before the first day of `later` (ordered by day); a record uses
     the world of its own day (`at`).
@@ -534,7 +534,7 @@ def convert(
     path: list[tuple[str, UnitEntry]] = []
     current = unit
     while current != base:
-        key, entry = _step(current, item, entries)
+        key, entry = _find_entry(current, item, entries)
         if (
             entry is None
             or base is None
@@ -550,7 +550,13 @@ def convert(
     return Conversion(unit, base, factor.numerator, factor.denominator, tuple(path))
 
 
-def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, UnitEntry | None]:
+def _find_entry(
+    unit: str, item: str, entries: Mapping[str, UnitEntry]
+) -> tuple[str, UnitEntry | None]:
+    """Return the key and the entry that convert a unit: the item's own entry, else the general one.
+
+    The entry is None if there is neither.
+    """
     item_key = f"{unit}|{item}"
     entry = entries.get(item_key)
     return (item_key, entry) if entry is not None else (unit, entries.get(unit))

@@ -109,7 +109,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RouteGlance:
-    """Hold the state of one route, and its failed rules as bits: bit i is Program.rules[i].
+    """The state of one route, and its failed rules as bits: bit i is Program.rules[i].
 
     `fail` omits released rules; `unknown` are rules with an unknown result.
     """
@@ -122,7 +122,7 @@ class RouteGlance:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Hold the state of one record in all its routes; `amount` is the outcome's, None if
+    """The state of one record in all its routes; `amount` is the outcome's, None if
     unknown.
     """
 
@@ -132,7 +132,7 @@ class Glance:
 
 @read_only(frozen=True, slots=True)
 class Document:
-    """Hold the target document to send: every value as canonical text."""
+    """A document for a target, with every value as canonical text."""
 
     target: str
     document: str

@@ -521,7 +521,7 @@ def duration_words(value: timedelta) -> str:
 
 
 class Composed(str):
-    """Hold an English text that knows its message; equal to any other text with these words.
+    """An English text that knows its message; equal to any other text with these words.
 
     `message` has a placeholder `%(name)s` for each of `values`; it is blank if English has its own
     phrase for `other`. `capital` marks a text that begins with a capital letter. Joining or cutting

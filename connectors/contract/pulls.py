@@ -291,17 +291,17 @@ class Pulls(Protocol):
 
 @runtime_checkable
 class ListsAll(Protocol):
-    """A source that is pulled and lists each record whose change stamp is not before the moment
-    that a pull begins with. A record that such a list lacks no longer exists there.
+    """A pulled source with a complete list: it has each record that changed at or after the pull's
+    start time. A record that the list lacks no longer exists in the source.
     """
 
     @property
     def lists_back(self) -> timedelta | None:
-        """Return how old the listed records are at most by `ordered_on`; None without a limit."""
+        """Return the maximum age of listed records by `ordered_on`; None without a limit."""
         ...
 
     def listed_kinds(self, settings: Settings) -> Collection[str]:
-        """Return the kinds of records for which this is true with these settings."""
+        """Return the record kinds whose list is complete with these settings."""
         ...
 
 

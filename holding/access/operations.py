@@ -572,14 +572,19 @@ def own_requests(session: Session, actor: Actor) -> Sequence[Requested]:
     return _REQUESTED.each(session.execute(query))
 
 
-def _of(query: _Until, form: InstrumentedAttribute[str | None], standing: str) -> _Until:
-    """Join the forms behind the decisions that still apply."""
-    is_standing = text(f"{form.class_.__tablename__}.{standing}")
-    return query.join(Operation, Operation.id == form).where(is_standing)
+def _with_operations(
+    query: _Until, operation_id: InstrumentedAttribute[str | None], in_force: str
+) -> _Until:
+    """Join each decision with its operation, and leave out voided decisions.
+
+    `in_force` is the SQL condition on the decision's table for decisions that are not voided.
+    """
+    is_in_force = text(f"{operation_id.class_.__tablename__}.{in_force}")
+    return query.join(Operation, Operation.id == operation_id).where(is_in_force)
 
 
 _UNTIL = union_all(
-    _of(_approved, Approval.operation_id, Approval.STANDING),
-    _of(_released, Release.operation_id, Release.STANDING),
-    _of(_dated, Dating.operation_id, Dating.STANDING),
+    _with_operations(_approved, Approval.operation_id, Approval.STANDING),
+    _with_operations(_released, Release.operation_id, Release.STANDING),
+    _with_operations(_dated, Dating.operation_id, Dating.STANDING),
 )

@@ -359,7 +359,7 @@ def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, st
 
 
 def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Mapping[int, str]:
-    """Return id -> name of these people whose role lets them take holds."""
+    """Return id -> name of the active people among these whose role permits taking holds."""
     query = (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)

@@ -170,7 +170,7 @@ def _approve_each(
         return proof
     _write(session, consents, reason, now, op, proof)
     refused = tuple(answer for answer in answers if isinstance(answer, Left))
-    _log_refused(session, actor, postings, refused, now, op)
+    _log_refused_approvals(session, actor, postings, refused, now, op)
     ready = [
         consent.posting for consent in consents if desk.open(consent.posting) == [consent.hold]
     ]
@@ -270,7 +270,7 @@ def _approval_fact(
     )
 
 
-def _log_refused(
+def _log_refused_approvals(
     session: Session,
     actor: Actor,
     postings: Mapping[int, Posting],
@@ -278,7 +278,7 @@ def _log_refused(
     now: datetime,
     op: str | None,
 ) -> None:
-    """Record an event for each approval that was refused."""
+    """Log an event for each posting whose approval was refused; unknown postings are skipped."""
     facts = []
     for refusal in refused:
         posting = postings.get(refusal.posting_id)

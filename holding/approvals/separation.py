@@ -199,18 +199,18 @@ def could_instead(others: Iterable[str]) -> str:
 def deeds(
     session: Session, of: Subquery, keys: Collection[int], *, releases: bool = True
 ) -> list[Deed]:
-    """Return what people did for documents as they were evaluated, a person's nearest deed last.
+    """Return people's actions on evaluated documents, with actions on the record itself last.
 
     `of` is a cached subquery with the columns `key`, `posting_id`, `record_id`, `route`,
     `company_id`, `evaluation_id` and `version_id` for the given `keys`.
     """
     parameters = {"keys": list(keys)}
     readers = [
-        (_asking_for_rules, _rules),
-        *([(_asking_for_releases, _releasers)] if releases else []),
-        (_asking_for_dates, _daters),
-        (_asking_for_fixes, _fixers),
-        (_asking_for_versions, _writers),
+        (_query_rules, _rule_deeds),
+        *([(_query_releases, _release_deeds)] if releases else []),
+        (_query_dates, _date_deeds),
+        (_query_fixes, _fix_deeds),
+        (_query_versions, _version_deeds),
     ]
     return [
         deed
@@ -222,7 +222,7 @@ def deeds(
 
 
 @cache
-def _asking_for_rules(of: Subquery) -> Select[Any]:
+def _query_rules(of: Subquery) -> Select[Any]:
     return (
         select(
             of.c.key,
@@ -235,7 +235,8 @@ def _asking_for_rules(of: Subquery) -> Select[Any]:
     )
 
 
-def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
+def _rule_deeds(rows: Iterable[Any]) -> Iterator[Deed]:
+    """Yield the publication and the writing of the rule version that judged the document."""
     for row in rows:
         rules = f"the rules it was checked with (version {row.no})"
         if row.published_by_id is not None:
@@ -245,7 +246,7 @@ def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
 
 
 @cache
-def _asking_for_releases(of: Subquery) -> Select[Any]:
+def _query_releases(of: Subquery) -> Select[Any]:
     """Return the query for releases of the content that the document was made from."""
     return (
         select(of.c.key, Release.person_id, Release.for_person_id, Release.at)
@@ -262,7 +263,8 @@ def _asking_for_releases(of: Subquery) -> Select[Any]:
     )
 
 
-def _releasers(rows: Iterable[Any]) -> Iterator[Deed]:
+def _release_deeds(rows: Iterable[Any]) -> Iterator[Deed]:
+    """Yield each release as an action of its user, and of the user whose deputy made it."""
     for row in rows:
         yield Deed(row.key, row.person_id, "released an earlier hold on it", at=row.at)
         if row.for_person_id is not None:
@@ -270,7 +272,7 @@ def _releasers(rows: Iterable[Any]) -> Iterator[Deed]:
 
 
 @cache
-def _asking_for_dates(of: Subquery) -> Select[Any]:
+def _query_dates(of: Subquery) -> Select[Any]:
     """Return the query for people who set the document's date."""
     return (
         select(of.c.key, Dating.person_id, Dating.at)
@@ -279,13 +281,13 @@ def _asking_for_dates(of: Subquery) -> Select[Any]:
     )
 
 
-def _daters(rows: Iterable[Any]) -> Iterator[Deed]:
+def _date_deeds(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         yield Deed(row.key, row.person_id, "dated it", at=row.at)
 
 
 @cache
-def _asking_for_fixes(of: Subquery) -> Select[Any]:
+def _query_fixes(of: Subquery) -> Select[Any]:
     """Return the query for people who changed a used mapping entry after the version arrived.
 
     Entries that came with a publish belong to the publisher, whom another query finds.
@@ -312,14 +314,14 @@ def _asking_for_fixes(of: Subquery) -> Select[Any]:
     )
 
 
-def _fixers(rows: Iterable[Any]) -> Iterator[Deed]:
+def _fix_deeds(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         did = f"fixed its mapping {row.table_name}(“{row.word}”)"
         yield Deed(row.key, row.person_id, did, entry_id=row.id)
 
 
 @cache
-def _asking_for_versions(of: Subquery) -> Select[Any]:
+def _query_versions(of: Subquery) -> Select[Any]:
     """Return the query for people who entered or corrected a version of the record."""
     return (
         select(of.c.key, Version.id, Version.person_id, Version.corrects_id)
@@ -329,7 +331,7 @@ def _asking_for_versions(of: Subquery) -> Select[Any]:
     )
 
 
-def _writers(rows: Iterable[Any]) -> Iterator[Deed]:
+def _version_deeds(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         did = "corrected it" if row.corrects_id else "entered it"
         yield Deed(row.key, row.person_id, did, version_id=row.id)

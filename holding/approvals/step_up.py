@@ -110,9 +110,10 @@ def is_fresh(actor: Actor, now: datetime) -> bool:
 def check(
     session: Session, actor: Actor, amounts: Iterable[int | None], now: datetime
 ) -> Mapping[str, str] | Refusal:
-    """Return what the decision's event records about the second factor, or why it is missing.
+    """Return the proof of the second factor for the decision's event, or a refusal.
 
-    `amounts`: what is decided at once, in the books' currency; None is an unknown amount.
+    The proof is empty if these amounts need no second factor. `amounts`: all amounts decided at
+    once, in minor units of the company's currency; None is an unknown amount.
     """
     need = find_need(session, actor, amounts)
     if need is None:

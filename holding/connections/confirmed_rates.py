@@ -146,7 +146,9 @@ def confirm(
         return refusal
     breaker.locked(session, connection.id)  # one confirmation at a time
     stored_rates = _stored(session, connection.id)
-    waiting = {rate.cause_id: rate for rate in _waiting(session, connection, stored_rates)}
+    waiting = {
+        rate.cause_id: rate for rate in _unconfirmed_rates(session, connection, stored_rates)
+    }
     if not cause_ids or not waiting.keys() >= set(cause_ids):
         words = "This rate does not wait to be confirmed any more."
         hint = "It was confirmed meanwhile, or the units table has another one: look at the page."
@@ -182,7 +184,7 @@ def of_connection(session: Session, connection_id: int) -> Rates:
         if entry != ASKED
     )
     is_required = ASKED in stored_rates  # else nothing waits to be confirmed
-    waiting = _waiting(session, connection, stored_rates) if is_required else ()
+    waiting = _unconfirmed_rates(session, connection, stored_rates) if is_required else ()
     items = master_data.known_items(session, connection.id)
     rated = sum(bool(item.rates) for item in items.values())
     return Rates(is_required, confirmed_rates, waiting, rated)
@@ -245,10 +247,10 @@ _STORED = (
 _CAUSES = select(Cause).where(Cause.id.in_(bindparam("ids", expanding=True)))
 
 
-def _waiting(
+def _unconfirmed_rates(
     session: Session, connection: Connection, stored: Mapping[str, Mapping[str, Any]]
 ) -> tuple[WaitingRate, ...]:
-    """Return the rates of open causes that name this target, without those already confirmed."""
+    """Return the unconfirmed conversion rates for this target that hold records."""
     confirmed_worths = confirmed(stored) or {}
     words = {connection.name, connection.connector}
     key_terms = [states.key_begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]

@@ -115,13 +115,16 @@ def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> 
 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
-    """Make no calls before the time that the target requested."""
+    """Block calls for `seconds` on all connections that share this channel's call limit."""
     for connection_id in together_with(session, channel):
         leave_alone(session, connection_id, now, seconds)
 
 
 def leave_alone(session: Session, connection_id: int, now: datetime, seconds: float | None) -> None:
-    """Make no calls on this connection for this time, one minute if none is given."""
+    """Block calls on this connection for `seconds`, at most LONGEST_PAUSE; for USUAL_PAUSE if None.
+
+    A longer block that is already in force stays.
+    """
     row = breaker.locked(session, connection_id)
     pause = USUAL_PAUSE if seconds is None else min(LONGEST_PAUSE, timedelta(seconds=seconds))
     until = now + pause
@@ -143,7 +146,7 @@ def a_call(session: Session, connection_id: int, per_minute: int, now: datetime)
 def note_answers(
     session: Session, channel: Channel, responses: Sequence[Answer | Found], now: datetime
 ) -> None:
-    """Hold off if one of these answers reports too many calls."""
+    """Block further calls if one of these answers reports too many calls."""
     limiting = [response for response in responses if response.status == TOO_MANY]
     if limiting:
         hold_off(session, channel, now, limiting[0].retry_after)

@@ -28,7 +28,9 @@ _source = aliased(Connection, name="source")
 
 @dataclass(frozen=True, slots=True)
 class SignalRow:
-    """A signal. Source, kind and external id belong to the first record that it stops."""
+    """A signal for display. `record`, `source`, `record_kind` and `external_id` belong to the first
+    record that it stops.
+    """
 
     id: int
     kind: SignalKind
@@ -48,17 +50,17 @@ class SignalRow:
 
     @property
     def lost(self) -> bool:
-        """Return whether a target refuses our key."""
+        """Whether the signal is about a target that refuses our key."""
         return self.kind == SignalKind.AUTHORIZATION_LOST
 
     @property
     def close(self) -> bool:
-        """Return whether it is about a month that closes."""
+        """Whether the signal is about a month whose close is blocked."""
         return self.kind == SignalKind.CLOSE_BLOCKED
 
     @property
     def differs(self) -> bool:
-        """Return whether a target stores other totals than were sent."""
+        """Whether the signal is about a target that stores other totals than were sent."""
         return self.kind == SignalKind.TOTALS_DIFFER
 
     @property

@@ -713,7 +713,11 @@ def is_void_there(step: Step, row: PostingRow | None) -> bool:
 
 
 def find_edited_row(plan: Plan, sent: Sequence[PostingRow], finding: Finding) -> PostingRow | None:
-    """Return the posted document whose edit in the target a finding is about, or None."""
+    """Return the posting whose document was edited in the target, as this finding reports.
+
+    None if the finding is not about such an edit. If its verdict names no posting of `sent`, return
+    the last one.
+    """
     if finding.rule != TARGET_EDIT_RULE:
         return None
     verdicts = plan.judged.outcome.verdicts if plan.judged.outcome else ()

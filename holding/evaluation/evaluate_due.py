@@ -157,7 +157,7 @@ def _judge_all(
     now = clock.now()
     with database.read(many=True) as session:
         batch = load_batch(session, company_id, claims, now, programs)
-        orphaned = _of_no_route(batch, now)
+        orphaned = _routeless_postings(batch, now)
         if orphaned:
             batch = replace(batch, left=left_behind(session, orphaned, programs))
     with within_bounds():
@@ -171,10 +171,11 @@ def _judge_all(
     return EvaluationCounts(len(claims), stored, _push_has_work(database, batch, clock.now()))
 
 
-def _of_no_route(batch: Batch, now: datetime) -> dict[int, EvaluationInput]:
-    """Return posted documents of an older record version whose route is no longer in the rules.
+def _routeless_postings(batch: Batch, now: datetime) -> dict[int, EvaluationInput]:
+    """Return the input for each posted document whose route left the rules, by posting id.
 
-    Documents that a person accepted as they are, are left out.
+    A document counts only if its record has changed since it was sent, and if no person has
+    accepted the difference.
     """
     return {
         row.id: (case.subject, case.facts, batch.world, now)

@@ -404,7 +404,7 @@ def unpost_vanished(
 def _fact(
     desk: Desk, hold: Hold, push: Push, voice: Voice, say: str, now: datetime, op: str | None
 ) -> Fact:
-    """Return the event that a push counts as lost."""
+    """Return the event for an accepted push that counts as lost, because its document vanished."""
     return Fact(
         company_id=desk.company_id,
         at=now,

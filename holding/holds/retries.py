@@ -133,17 +133,17 @@ def retry_each(
         return refusal
     desk = Desk(session, actor, hold_ids)
     looked = Looked(desk, now)
-    unopened = _unopened(desk) if opened else frozenset()
+    unread_causes = _unread_causes(desk) if opened else frozenset()
 
-    good, left = desk.each(lambda hold: _retry_refusal(desk, hold, looked, unopened))
+    good, left = desk.each(lambda hold: _retry_refusal(desk, hold, looked, unread_causes))
     _tell_refused(desk, left, now)
     retried = [done_with(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
     try_again(desk, good, retried, "hold.retried", now, op)
     return Each(tuple(retried), tuple(left))
 
 
-def _unopened(desk: Desk) -> frozenset[int]:
-    """Return the causes for which this user has opened no message."""
+def _unread_causes(desk: Desk) -> frozenset[int]:
+    """Return the causes of the desk's holds for which this user has opened no message."""
     holds = list(desk.holds.values())
     if len(holds) == 1 and notes.unread_holds(desk.session, desk.actor, holds):
         return frozenset({holds[0].cause_id})  # one alone: its own message
@@ -184,8 +184,8 @@ def retry_offers(
         return dict.fromkeys(hold_ids, RetryOffer(refusal))
     desk = ViewedDesk(session, actor, hold_ids)
     looked = Looked(desk, now)
-    unopened = _unopened(desk) if opened else frozenset()
-    return {hold.id: _offer(desk, hold, looked, unopened) for hold in desk.holds.values()}
+    unread_causes = _unread_causes(desk) if opened else frozenset()
+    return {hold.id: _offer(desk, hold, looked, unread_causes) for hold in desk.holds.values()}
 
 
 class Looked:
@@ -271,21 +271,24 @@ class Looked:
         return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
 
 
-def _offer(desk: Desk, hold: Hold, looked: Looked, unopened: Collection[int]) -> RetryOffer:
-    refusal = _retry_refusal(desk, hold, looked, unopened)
+def _offer(desk: Desk, hold: Hold, looked: Looked, unread_causes: Collection[int]) -> RetryOffer:
+    refusal = _retry_refusal(desk, hold, looked, unread_causes)
     if refusal is not None and refusal.code == "retry.early":
         return RetryOffer(refusal, looked.retry_time(hold))
     return RetryOffer(refusal)
 
 
 def _retry_refusal(
-    desk: Desk, hold: Hold, looked: Looked, unopened: Collection[int]
+    desk: Desk, hold: Hold, looked: Looked, unread_causes: Collection[int]
 ) -> Refusal | None:
-    """Return why this user cannot retry a hold; of `unopened` causes no message was read."""
+    """Return why this user cannot retry a hold, or None.
+
+    `unread_causes`: causes for which the user must open a message first.
+    """
     return (
         _not_theirs(desk, hold, looked)
         or acceptance.refuse_retry_of_difference(desk.session, hold)
-        or (notes.UNREAD if hold.cause_id in unopened else None)
+        or (notes.UNREAD if hold.cause_id in unread_causes else None)
         or looked.refusal(hold)
     )
 

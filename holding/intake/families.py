@@ -96,10 +96,10 @@ def add_link_keys(
     records: Iterable[CurrentContent],
     former: Iterable[CurrentContent] = (),
 ) -> None:
-    """Add the link keys of records; existing keys stay.
+    """Store the keys that link these records to others; existing keys stay.
 
-    Of `former` contents only the keys that duplicate rules compare are added, because a document
-    may have been posted under them.
+    `former` are earlier contents of the records. Only their keys for duplicate rules are stored,
+    because a document may have been posted under them.
     """
     rows = {
         (name, value, content.record_id)

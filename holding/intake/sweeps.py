@@ -148,7 +148,7 @@ def find_missing(
         for row in missing
         if row.compared is not Compared.MISSING or row.at > row.compared_at
     )
-    if doubt := _doubt(fresh_counts, listed_counts):
+    if doubt := _missing_warning(fresh_counts, listed_counts):
         return SweepResult(doubt=doubt)
     return SweepResult(tuple(row.id for row in missing))
 
@@ -183,8 +183,11 @@ def _ordered_since(session: Session, record_ids: Sequence[int], oldest: str) -> 
     return young
 
 
-def _doubt(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
-    """Return why this number of missing records of one kind is doubtful; or ""."""
+def _missing_warning(missing: Mapping[str, int], listed: Mapping[str, int]) -> str:
+    """Return a warning if too many records of a kind are missing for the list to be trusted, or "".
+
+    `missing` and `listed`: record kind -> count.
+    """
     for kind, count in sorted(missing.items()):
         listed_count = listed.get(kind, 0)
         allowed = max(FEW, listed_count // SHARE) if listed_count else 1

@@ -123,7 +123,7 @@ def refuse_wrong_kind(
 
 
 def refuse_own_unit(table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
-    """Refuse a unit that is converted into itself."""
+    """Return a refusal if a unit's entry converts it into itself, else None."""
     unit = key.partition("|")[0]
     if table.kind != "unit" or parsed.value.casefold() != unit.casefold():
         return None

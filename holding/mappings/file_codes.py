@@ -119,7 +119,11 @@ class FileList:
 
 @dataclass(frozen=True, slots=True)
 class FileCode:
-    """A list entry with its party fields; an unpaid document has the amount left to pay."""
+    """One entry of a target's list: a customer, supplier, item or unpaid document.
+
+    `tin` and `registration` belong to a party. An unpaid document has its `party`, the amount
+    `left` to pay, and its `currency`.
+    """
 
     code: str
     name: str

@@ -267,11 +267,14 @@ def in_book_units(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
     """Return the rows with amounts in whole minor units, in `home` without a currency; paid rows
     are dropped.
     """
-    rounded_rows = (row if row.left is None else _in_books(row, row.left, home) for row in rows)
+    rounded_rows = (
+        row if row.left is None else _round_amount_left(row, row.left, home) for row in rows
+    )
     return tuple(row for row in rounded_rows if row.left is None or row.left > 0)
 
 
-def _in_books(row: ListRow, amount_left: Decimal, home: str) -> ListRow:
+def _round_amount_left(row: ListRow, amount_left: Decimal, home: str) -> ListRow:
+    """Return the row with its amount left in whole minor units, in `home` without a currency."""
     currency = row.currency or home
     return replace(
         row, left=from_minor(to_minor(amount_left, currency), currency), currency=currency

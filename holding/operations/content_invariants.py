@@ -565,8 +565,8 @@ def _approvals_without_event(
 
 
 def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
-    """Yield every row of an act that is not what its last event sealed, table by table."""
-    sealed_by_table = _sealed(session, company_id)
+    """Yield every row of an act whose content is not what its last event sealed, table by table."""
+    sealed_by_table = _newest_seals(session, company_id)
     since = _since(session, sealed_by_table)
     for word, kind in KINDS.items():
         sealed = sealed_by_table.get(word, {})
@@ -582,12 +582,12 @@ def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
             yield Break(None, event_id, f"Table {kind.table}, {where}{_colon(now)} {what}.")
         if kind.told and since is not None:
             yield from _rows_without_event(session, company_id, kind, sealed, since)
-    yield from _ended(session, company_id)
-    yield from _counts_again(session, company_id)
+    yield from _mappings_without_successor(session, company_id)
+    yield from _restored_releases(session, company_id)
 
 
-def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str, int]]]:
-    """Return the newest seal of each row, by table."""
+def _newest_seals(session: Session, company_id: int) -> dict[str, dict[int, tuple[str, int]]]:
+    """Return each row's newest seal: table -> row key -> (content hash, sealing event's id)."""
     query = (
         select(Event.id, Event.body)
         .where(Event.company_id == company_id, cast(Event.body, Text).contains(f'"{ROWS}":[['))
@@ -602,7 +602,7 @@ def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str,
 
 
 def _since(session: Session, sealed_by_table: Mapping[str, _Sealed]) -> datetime | None:
-    """Return since when events seal such rows in any table, or None if none does yet."""
+    """Return the time of the first event that sealed a row, or None without such an event."""
     events = [event_id for sealed in sealed_by_table.values() for _, event_id in sealed.values()]
     if not events:
         return None
@@ -632,7 +632,7 @@ def _rows_without_event(
             yield Break(None, None, f"Table {kind.word}, row {row}: no event tells of it.")
 
 
-def _ended(session: Session, company_id: int) -> Iterator[Break]:
+def _mappings_without_successor(session: Session, company_id: int) -> Iterator[Break]:
     """Yield entries of mappings that ended without a successor.
 
     Each change, even a removal, begins a new entry.
@@ -656,7 +656,7 @@ def _ended(session: Session, company_id: int) -> Iterator[Break]:
         yield Break(None, None, f"{message} then.")
 
 
-def _counts_again(session: Session, company_id: int) -> Iterator[Break]:
+def _restored_releases(session: Session, company_id: int) -> Iterator[Break]:
     """Yield decisions that are in force although an event reports their withdrawal."""
     undone = (
         select(Event.id)

@@ -115,7 +115,7 @@ _HEADS: Final[Mapping[Part, str]] = {
 }
 
 Waited = Mapping[tuple[Part, str], tuple[int, timedelta]]
-"""Part and connection -> how many wait there, and for how long the first of them."""
+"""Part and connection -> the number of waiting items, and the longest wait."""
 
 _NEXT_STEP: Final = {
     Part.OURS: "Check the workers.",
@@ -145,12 +145,12 @@ class IdleWork:
 
     @property
     def more(self) -> bool:
-        """Whether more waits than was counted."""
+        """Whether a count has passed its limit MOST, so that more work may wait than it shows."""
         return max(self.records, self.documents, self.runs) > MOST
 
     @property
     def headline(self) -> str:
-        """No worker for 11 min."""
+        """The title, such as "No worker for 11 min"."""
         if self.since is None:
             return "No worker has run yet"
         if not self.minutes:
@@ -214,9 +214,10 @@ def idle_work(
 
 @dataclass(frozen=True, slots=True)
 class LongWait:
-    """Records or documents that wait for one part; `connection` is blank for our own part.
+    """Records or documents that wait too long in one part of their path.
 
-    `minutes`: the longest wait.
+    `connection` names the source or target that they wait for. It is blank if they wait for our own
+    workers. `minutes`: the longest wait.
     """
 
     part: Part
@@ -226,7 +227,7 @@ class LongWait:
 
     @property
     def headline(self) -> str:
-        """Our queue, Source queue: netshop."""
+        """The title, such as "Our queue" or "Source queue: netshop"."""
         if not self.connection:
             return _HEADS[self.part]
         return f"{_HEADS[self.part]}: {self.connection}"

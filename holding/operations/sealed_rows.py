@@ -60,7 +60,7 @@ class Trail:
 
 @dataclass(slots=True)
 class Sealed:
-    """Hold the hashes of rows from all their seals.
+    """The hashes of rows from all their seals.
 
     `hashes`: columns that never change have their first hash, other columns their newest one.
     `whole`: the rows of the newest seal. `seal_ids`: each row's newest seal.

@@ -121,17 +121,20 @@ class Cover:
         return query.order_by(*table.primary_key)
 
 
-def _by_posting(query: Select[Any]) -> Select[Any]:
+def _join_posting(query: Select[Any]) -> Select[Any]:
+    """Join a table with a `posting_id` to its posting."""
     return query.join(Posting)
 
 
-def _by_push(model: Any) -> Joined:
+def _join_push_of(model: Any) -> Joined:
+    """Return a function that joins a table with a `push_id` to its push and posting."""
     return lambda query: query.join(Push, Push.id == model.push_id).join(
         Posting, Posting.id == Push.posting_id
     )
 
 
-def _of_request(query: Select[Any]) -> Select[Any]:
+def _join_request_postings(query: Select[Any]) -> Select[Any]:
+    """Join requests to the postings that they were sent for."""
     return (
         query.join(Attempt, Attempt.request_id == Request.id)
         .join(Push, Push.id == Attempt.push_id)
@@ -220,7 +223,7 @@ OF_RECORD: Final[tuple[Cover, ...]] = (
             "e_invoice_at": "The tax office's answer is a read-back, which is sealed.",
         },
     ),
-    Cover(Approval, Posting.record_id, _by_posting, state=(*_VOIDED, "voided_fields")),
+    Cover(Approval, Posting.record_id, _join_posting, state=(*_VOIDED, "voided_fields")),
     Cover(
         Push,
         Posting.record_id,
@@ -228,17 +231,17 @@ OF_RECORD: Final[tuple[Cover, ...]] = (
         state=("state", "target_ref", "kept", "error_class", "error", "closed_at"),
         cleared=("trace",),
     ),
-    Cover(PostingLine, Posting.record_id, _by_push(PostingLine)),
+    Cover(PostingLine, Posting.record_id, _join_push_of(PostingLine)),
     Cover(
         Attempt,
         Posting.record_id,
-        _by_push(Attempt),
+        _join_push_of(Attempt),
         state=("state", "error_class", "error", "target_ref", "proof"),
     ),
     Cover(
         Request,
         Posting.record_id,
-        _of_request,
+        _join_request_postings,
         state=("state", "deadline_at", "answered_at", "status", "answer", "answer_sha256"),
         cleared=("body",),
         left_out={"body_removed_at": "Retention sets it when it removes the body."},

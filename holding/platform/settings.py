@@ -360,7 +360,7 @@ class DatabaseClock:
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
-        if self._database.dialect == "postgresql" and self._is_old():
+        if self._database.dialect == "postgresql" and self._must_measure():
             self._measure()
         return self._machine.now() + self._difference
 
@@ -372,7 +372,8 @@ class DatabaseClock:
         """Wait."""
         self._machine.sleep(seconds)
 
-    def _is_old(self) -> bool:
+    def _must_measure(self) -> bool:
+        """Check whether the difference is missing, too old, or the machine's clock was set."""
         if self._measured_at is None:
             return True
         passed = self.monotonic() - self._measured_at

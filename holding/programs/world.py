@@ -346,12 +346,12 @@ def way_of(body: Mapping[str, Any] | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """A quantity as a target counts it.
+class TargetQuantity:
+    """A quantity converted with a target's own units of the item.
 
-    It has the value of one unit there, and how many units the base quantity makes there; blank
-    where the target lacks the item's unit (`units`: the units it has). `same`: it equals the given
-    quantity.
+    `rate`: base units in one unit in the target. `quantity`: the units that the calculated base
+    quantity makes in the target. `same`: it equals the entered quantity. If the target lacks the
+    unit or the base unit, `rate` and `quantity` are blank and `units` lists the units it has.
     """
 
     target: str
@@ -363,8 +363,10 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Calculated:
-    """A quantity of a unit of an item. `factor` and `pieces`, of the unit `base`, are blank where a
-    conversion is missing; `whole`: the pieces are a whole number.
+    """A quantity of an item converted to its base unit: `pieces` of the unit `base`.
+
+    `base`, `factor` and `pieces` are blank if a conversion is missing. `whole`: `pieces` is a whole
+    number. `backs`: the quantity in each target's own units.
     """
 
     quantity: str
@@ -374,7 +376,7 @@ class Calculated:
     factor: str
     pieces: str
     whole: bool
-    backs: tuple[Back, ...]
+    backs: tuple[TargetQuantity, ...]
 
 
 def quantity_of(text: str) -> Fraction | None:
@@ -403,7 +405,7 @@ def calculate(
     if conversion is None:
         return Calculated(_text(quantity), unit, item, "", "", "", whole=False, backs=())
     pieces = quantity * Fraction(conversion.num, conversion.den)
-    backs = _backs(current_world, conversion, quantity, item) if conversion.path else ()
+    backs = _target_quantities(current_world, conversion, quantity, item) if conversion.path else ()
     return Calculated(
         quantity=_text(quantity),
         unit=unit,
@@ -437,10 +439,10 @@ def _text(value: Fraction) -> str:
     return show(simplify(value))
 
 
-def _backs(
+def _target_quantities(
     current_world: World, conversion: Conversion, quantity: Fraction, item: str
-) -> Iterator[Back]:
-    """Yield each target's reading of the pieces, where it states how it counts the item."""
+) -> Iterator[TargetQuantity]:
+    """Yield the quantity in each target whose units of the item are known."""
     pieces = quantity * Fraction(conversion.num, conversion.den)
     for name, state in sorted(current_world.targets.items()):
         set_up = _set_up(current_world, state.items if state.known else {}, item)
@@ -449,10 +451,10 @@ def _backs(
         unit, base = set_up.rate(conversion.unit), set_up.rate(conversion.base)
         if unit is None or base is None:
             units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
-            yield Back(name, "", "", same=False, units=units)
+            yield TargetQuantity(name, "", "", same=False, units=units)
             continue
         back = pieces * base / unit
-        yield Back(name, _text(unit / base), _text(back), same=back == quantity, units="")
+        yield TargetQuantity(name, _text(unit / base), _text(back), same=back == quantity, units="")
 
 
 def _set_up(current_world: World, items: Mapping[str, ItemUnits], item: str) -> ItemUnits | None:

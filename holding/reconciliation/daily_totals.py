@@ -163,10 +163,10 @@ def compare_days(
     targets: Mapping[int, str],
     each: Days = None,
 ) -> Comparison:
-    """Compare all document types in these targets (id -> name).
+    """Compare both sides' daily totals of all document types in these targets (id -> name).
 
-    `each` are days for which every differing document is listed; None means all. On other days
-    unread documents are only counted.
+    `each`: the days for which differing documents are listed one by one; None means all days. On
+    other days, documents that were not read back are only counted.
     """
     source = _load_side(session, company_id, sides.source, targets, each)
     source.standings = counted_documents.document_standings(session, source.rows)

@@ -40,7 +40,7 @@ def collect_rows(
     """
     rows = {
         cover.table: {
-            key_of(cover, row): _values(cover, row, hide) if personal else None
+            key_of(cover, row): _hashed_parts(cover, row, hide) if personal else None
             for row in _stored_rows(session, cover, record_id)
         }
         for cover in OF_RECORD
@@ -61,8 +61,11 @@ def _stored_rows(session: Session, cover: Cover, record_id: int) -> list[dict[st
     return [dict(row) for row in session.execute(query).mappings()]
 
 
-def _values(cover: Cover, row: Mapping[str, Any], hide: Hide) -> StoredRow | None:
-    """Return a row's values in the parts that are hashed, or None for a row with a secret."""
+def _hashed_parts(cover: Cover, row: Mapping[str, Any], hide: Hide) -> StoredRow | None:
+    """Return a row's values in the three parts that are hashed: fixed, state and clearable columns.
+
+    None if `hide` would mask a value, or if the values do not give the row's stored hashes.
+    """
     fixed = {name: row[name] for name in cover.fixed if name not in cover.added or row[name]}
     parts = (
         fixed,

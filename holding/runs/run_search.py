@@ -70,10 +70,10 @@ class DocumentTypes:
 
 
 def document_types() -> DocumentTypes:
-    """Return the document types by their schemas.
+    """Return the names of all targets' document types, divided by party and by purpose.
 
-    Types that settle other documents by a sum count as payments, even a sales receipt. All others,
-    also bills and credit notes, count as invoices.
+    A type whose schema has no `amounts` counts as a payment, even a sales receipt. Every other type
+    counts as an invoice, including bills and credit notes.
     """
     schemas = [one for target in registry.targets().values() for one in target.documents]
     payments = frozenset(one.name for one in schemas if one.amounts is None)

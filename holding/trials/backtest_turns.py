@@ -45,11 +45,11 @@ AT_ONCE: Final = 100  # records of which other records are kept in memory
 
 KEPT: Final = 500  # records of each cell that the page can list
 
-_Found = dict[int, Facts]
-"""Evaluation -> what a side would have known of its record, where that was not stored."""
+_FactsByEvaluation = dict[int, Facts]
+"""Evaluation id -> the facts that a side would have had for its record, if they were not stored."""
 
 KEY = "lines"
-"""Where they stand in what is kept of a backtest."""
+"""The key under which a backtest's stored result has its lines."""
 
 
 class Line(NamedTuple):
@@ -91,7 +91,7 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         if run is None:
             return 0
         closed = _closed(session, run)
-        judge = None if closed else _both(session, run)
+        judge = None if closed else _load_judge(session, run)
         page = _page(session, run) if judge else None
         late = _behind(session, run, judge, page) if judge and page else None
         turn = _turn(session, run, judge, page) if judge and page and late is None else None
@@ -123,19 +123,19 @@ def _closed(session: Session, run: BacktestRun) -> bool:
 
 
 class _Judge(NamedTuple):
-    """Both sides, and what each would have found of the records that are judged now."""
+    """Both sides, and the facts that each side would have had for the records judged now."""
 
     backtest: Backtest
-    found: tuple[_Found, _Found]
+    found: tuple[_FactsByEvaluation, _FactsByEvaluation]
 
     @property
     def sides(self) -> tuple[Side, Side]:
         return self.backtest.old, self.backtest.new
 
 
-def _both(session: Session, run: BacktestRun) -> _Judge | None:
-    """Return the evaluators of both sides: the rules in force with their past data, and the changed
-    rules with their new data.
+def _load_judge(session: Session, run: BacktestRun) -> _Judge | None:
+    """Return the judge with both sides: the rules in force in their past world, and the changed
+    rules in their new world.
 
     None if the change no longer exists.
     """
@@ -145,18 +145,18 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
         return None
     company_id, old = run.company_id, worlds.program(session, run.old_id)
 
-    def was(past: Past) -> World:
+    def old_world(past: Past) -> World:
         return worlds.world(session, company_id, past.revision or 0, frozenset(past.known or ()))
 
-    def would(past: Past) -> World:
+    def new_world(past: Past) -> World:
         known_targets = frozenset(past.known or ())
         return shadows.world_of(session, candidate, company_id, past.revision or 0, known_targets)
 
-    facts_by_side: tuple[_Found, _Found] = ({}, {})
+    facts_by_side: tuple[_FactsByEvaluation, _FactsByEvaluation] = ({}, {})
     before, after = facts_by_side
     currency = session.get_one(Company, company_id).currency
     limit = _limits_of(target_rows(worlds.target_connections(session, company_id), currency))
-    sides = _side(old, was, before, limit), _side(candidate.program, would, after, limit)
+    sides = _side(old, old_world, before, limit), _side(candidate.program, new_world, after, limit)
     return _Judge(Backtest(*sides), facts_by_side)
 
 
@@ -178,7 +178,10 @@ def _limits_of(targets: Mapping[str, TargetRow]) -> Limit:
 
 
 def _side(
-    program: Program, world: Callable[[Past], World], facts_by_evaluation: _Found, limit: Limit
+    program: Program,
+    world: Callable[[Past], World],
+    facts_by_evaluation: _FactsByEvaluation,
+    limit: Limit,
 ) -> Side:
     return Side(
         program, world, lambda past: facts_by_evaluation.get(past.where[1], past.facts), limit

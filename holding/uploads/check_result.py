@@ -1,4 +1,4 @@
-"""Hold the result of an upload's check, as values and as stored JSON."""
+"""Define the result of an upload's check, as values and as stored JSON."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -270,7 +270,7 @@ def file_of(
 
 @dataclass(frozen=True, slots=True)
 class ImportedRecord:
-    """Hold a record that an upload brought, as it is now; `amount` is in minor units."""
+    """The current state of a record that an upload brought; `amount` is in minor units."""
 
     number: str
     kind: str

@@ -242,8 +242,10 @@ def _load_beside_sent(session: Session, postings: Sequence[Posting]) -> Mapping[
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """The values of one document in the approval dialog: its day, its number of lines and the data
-    beside it.
+    """Values of one document in the dialog that approves several documents.
+
+    `day` is the document's date, `lines` its number of lines. `beside` has data that is not part of
+    the document: changes since it was posted, other holds, and edits in the target.
     """
 
     day: str
@@ -252,7 +254,7 @@ class Proposed:
 
 
 def load_proposed(session: Session, posting_ids: Collection[int]) -> Mapping[int, Proposed]:
-    """Return by posting id the values that an approver of several documents sees."""
+    """Return posting id -> values for the dialog that approves several documents."""
     query = select(Posting).where(bulk.among(Posting.id, posting_ids))
     postings = session.scalars(query).all()
     beside_sent = _load_beside_sent(session, postings) if postings else {}

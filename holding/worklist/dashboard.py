@@ -87,7 +87,7 @@ class Kept:
 class Sum:
     """Records of a period by state; the states add up to `received`.
 
-    `reference`: kinds that no rule posts.
+    `reference` counts records of kinds that no rule posts.
     """
 
     received: int
@@ -107,9 +107,10 @@ class Day(Sum):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the targets have of one document date, by document type.
+    """The amounts that the targets have booked for one document date, by document type.
 
-    A document reversed by another one is included, a void one is not.
+    A document reversed by a credit note is included, because both documents exist. A void document
+    is not.
     """
 
     day: date
@@ -259,7 +260,7 @@ def _standing(company_id: int, moment: datetime, first: date, last: date) -> Com
 def load_booked(
     session: Session, company_id: int, last: date, count: int = 14
 ) -> tuple[Booked, ...]:
-    """Return what was posted in the last document days, by type."""
+    """Return the booked amounts for each of the last `count` document dates."""
     first = last - timedelta(days=count - 1)
     own_targets = (Connection.company_id == company_id, Connection.side == "target")
     targets = sorted(
@@ -283,7 +284,10 @@ def load_booked(
 def _booked(
     targets: tuple[int, ...], first: date, last: date
 ) -> Select[int, date | None, str, str, int | None, Any]:
-    """Return the query for named targets, because for one target PostgreSQL uses its index."""
+    """Return the query for the booked amounts of these targets.
+
+    It names the targets by id, so that PostgreSQL uses the index of postings by target.
+    """
     place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
     foreign = case((Posting.book.is_(None), Posting.amount))
     return (

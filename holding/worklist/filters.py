@@ -229,7 +229,10 @@ def _contains(company_id: int, text: str) -> ColumnElement[bool]:
 
 
 def own_term(hold_filter: Filter) -> ColumnElement[bool]:
-    """Return the condition for the user's holds, and holds of their teams without a user."""
+    """Return the condition for the user's own holds.
+
+    These are assigned to the user, or to one of the user's teams and to no user.
+    """
     my_teams = select(TeamMember.team_id).where(TeamMember.person_id == hold_filter.person_id)
     return or_(
         Hold.person_id == hold_filter.person_id,
@@ -328,7 +331,7 @@ def _among(of: Callable[[Look], Any], values: frozenset[Any], look: Look) -> boo
 
 
 def is_own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
-    """Check whether a hold belongs to the user, or to one of these teams without a user."""
+    """Check whether a hold is assigned to the user, or to one of these teams and to no user."""
     if look.person_id is not None:
         return look.person_id == person_id
     return look.team_id in teams
@@ -411,9 +414,9 @@ def count_tabs(open_holds: Held, hold_filter: Filter) -> Tabs:
 class CompanyLine:
     """One company in the overview.
 
-    `held` counts records with open holds, `mine` the user's and their teams'. Source and target
-    names are one text each. `synced_at` is the last end of a sync or the last posting. `connected`
-    lists targets as (company, id, name, connector).
+    `held` counts records with open holds, `mine` records with the user's own holds. Source and
+    target names are one text each. `synced_at` is the last end of a sync or the last posting.
+    `connected` lists targets as (company, id, name, connector).
     """
 
     id: int
@@ -614,7 +617,7 @@ def approval_candidates(
     """
     query = _members().order_by(Hold.id)
     if cause_id is None:
-        query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
+        query = query.where(*_approval_terms(company_id), Hold.posting_id.in_(postings))
     else:
         query = query.where(*_of_cause(company_id, cause_id, hold_filter, after))
         query = query.limit(at_most(APPROVED_AT_ONCE))
@@ -626,7 +629,8 @@ def approval_candidates(
     return tuple(members_by_posting.values())
 
 
-def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
+def _approval_terms(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for a company's open holds that wait for an approval."""
     return (Hold.company_id == company_id, HOLD_OPEN, Hold.code == NEEDS_APPROVAL)
 
 
@@ -634,7 +638,7 @@ def _of_cause(
     company_id: int, cause_id: int, hold_filter: Filter | None, after: int
 ) -> tuple[ColumnElement[bool], ...]:
     filter_terms = hold_terms(company_id, hold_filter) if hold_filter else ()
-    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *filter_terms)
+    return (*_approval_terms(company_id), Hold.cause_id == cause_id, Hold.id > after, *filter_terms)
 
 
 def decided_members(

@@ -40,10 +40,12 @@ def _set_up(problems: dict[str, str], status: int = 200) -> Response:
     if isinstance(keys, Refusal):
         app = keys
     else:
-        app = enrolment.being_set_up(store.reading(), person_id, _here(), keys, g.now)
+        app = enrolment.being_set_up(
+            store.reading(), person_id, request_guard.session_token(), keys, g.now
+        )
     request_guard.inside_company(request.args.get("c", ""))
     if isinstance(app, Refusal):
-        return store.refuse(app, back=_own())
+        return store.refuse(app, back=_own_page_url())
     return store.respond(
         "people/two_factor.html",
         status=status,
@@ -54,14 +56,6 @@ def _set_up(problems: dict[str, str], status: int = 200) -> Response:
     )
 
 
-def _here() -> str:
-    return request_guard.session_token()
-
-
-def _own() -> str:
-    return url_for("me.show", c=request.args.get("c") or None)
-
-
 @factor_pages.post("/begin")
 @signed_in
 @request_guard.limiter.limit("10 per minute")
@@ -69,11 +63,13 @@ def begin() -> Response:
     """Create a secret for the app. It becomes active once a code is entered."""
     keys = signin.own_keys()
     if isinstance(keys, Refusal):
-        return store.refuse(keys, back=_own())
+        return store.refuse(keys, back=_own_page_url())
     with store.writing() as session:
-        refused = enrolment.begin(session, g.person.person_id, _here(), keys, g.now)
+        refused = enrolment.begin(
+            session, g.person.person_id, request_guard.session_token(), keys, g.now
+        )
     if refused:
-        return store.refuse(refused, back=_own())
+        return store.refuse(refused, back=_own_page_url())
     return store.redirect_with_message(
         _factor_url("show"), "Scan the picture with your app, then enter its code."
     )
@@ -90,16 +86,20 @@ def confirm() -> Response:
     """Activate the app after checking the password and a code. The user's other sessions end."""
     keys, compared = signin.own_keys(), _compared()
     if isinstance(keys, Refusal):
-        return store.refuse(keys, back=_own())
+        return store.refuse(keys, back=_own_page_url())
     person_id = g.person.person_id
     with store.writing() as session:
         done = own_account.wrong_password(session, person_id, _present(), g.now, compared)
-        made = done or enrolment.confirm(session, person_id, _here(), _code(), keys, g.now)
+        made = done or enrolment.confirm(
+            session, person_id, request_guard.session_token(), _code(), keys, g.now
+        )
         if not isinstance(made, Refusal):
-            enrolment.only_here(session, person_id, _here(), g.now)
+            enrolment.only_here(session, person_id, request_guard.session_token(), g.now)
     if isinstance(made, Refusal):
-        told = _by_field(made)
-        return _set_up(told, made.status) if told else store.refuse(made, back=_own())
+        problems = _by_field(made)
+        if problems:
+            return _set_up(problems, made.status)
+        return store.refuse(made, back=_own_page_url())
     return _codes(made)
 
 
@@ -126,7 +126,7 @@ def _by_field(refusal: Refusal) -> dict[str, str]:
 
 def _codes(made: tuple[str, ...]) -> Response:
     request_guard.inside_company(request.args.get("c", ""))
-    return store.respond("access/recovery_codes.html", codes=made, onward=_own())
+    return store.respond("access/recovery_codes.html", codes=made, onward=_own_page_url())
 
 
 @factor_pages.post("/codes")
@@ -144,9 +144,9 @@ def codes() -> Response:
 def _unproved(
     session: DatabaseSession, keys: Keys | Refusal, compared: sessions.Compared
 ) -> Refusal | None:
-    """Return why the password and code do not prove the user, or None.
+    """Return a refusal if the password or the code is wrong, else None.
 
-    A code of the app or a recovery code is valid.
+    The code may be the app's current code or a recovery code.
     """
     person_id = g.person.person_id
     if isinstance(keys, Refusal):
@@ -156,10 +156,10 @@ def _unproved(
 
 
 def _refused(refusal: Refusal) -> Response:
-    told = _by_field(refusal)
-    if told:
-        return own_page(told, status=refusal.status)
-    return store.refuse(refusal, back=_own())
+    problems = _by_field(refusal)
+    if problems:
+        return own_page(problems, status=refusal.status)
+    return store.refuse(refusal, back=_own_page_url())
 
 
 @factor_pages.post("/off")
@@ -173,7 +173,7 @@ def off() -> Response:
         refused = refused or enrolment.switch_off(session, g.person.person_id, g.now)
     if refused:
         return _refused(refused)
-    return store.redirect_with_message(_own(), "Two-factor authentication is off.")
+    return store.redirect_with_message(_own_page_url(), "Two-factor authentication is off.")
 
 
 @duty_pages.post("/two-factor")
@@ -206,7 +206,7 @@ def end(person_id: int) -> Response:
 
 
 def init_app_picture(app: Flask) -> None:
-    """Give templates the picture for an app."""
+    """Register the function `app_picture`, with which templates draw the app's QR code."""
     app.jinja_env.globals["app_picture"] = qr_squares
 
 
@@ -230,7 +230,9 @@ def show_own_page() -> Response:
 @own_pages.post("")
 @signed_in
 def save() -> Response:
-    """Name, language, theme, rows, moments, keys, mails, time to undo."""
+    """Save the user's name and preferences: language, theme, compact rows, UTC, shortcut keys,
+    mails and time to undo.
+    """
     taste = own_account.taste(
         {
             "theme": request.form.get("theme"),
@@ -271,7 +273,7 @@ def utc() -> Response:
 @own_pages.post("/lines")
 @signed_in
 def lines() -> Response:
-    """Name rules by file and line, or by title; from the page of a record."""
+    """Store whether rules are named by file and line or by title, as a record's page requests."""
     with store.writing() as session:
         own_account.show_rule_lines(session, g.person.person_id, on=request.form.get("on") == "1")
     return redirect(request_guard.safe_next(request.form.get("next")), 303)
@@ -306,7 +308,7 @@ def password() -> Response:
 @own_pages.post("/sessions/<key>/end")
 @signed_in
 def end_session(key: str) -> Response:
-    """Sign out in one place."""
+    """End one of the user's sessions."""
     with store.writing() as session:
         refused = own_account.end_session(session, g.person.person_id, key, g.now)
     if refused:
@@ -317,7 +319,7 @@ def end_session(key: str) -> Response:
 @own_pages.post("/signout")
 @signed_in
 def everywhere() -> Response:
-    """Sign out in all places, this one too."""
+    """End all of the user's sessions, including this one."""
     with store.writing() as session:
         own_account.sign_out_everywhere(session, g.person.person_id, g.now)
     return request_guard.forget(make_response(redirect(url_for("signin.form"), 303)))

@@ -320,7 +320,7 @@ def ingest(
     with open_installation() as place:
         with place.database.read() as session:
             company_row = require_company(session, company)
-            delivery = _read_delivery(session, company_row.id, source, file, beside_result=as_json)
+            delivery = _read_delivery(session, company_row.id, source, file, to_stderr=as_json)
         if check:
             held_count = sum(bool(delivered_record.faults) for delivered_record in delivery.records)
             held_text = f", {held_count:,} of them would be held" if held_count else ""
@@ -349,12 +349,12 @@ def ingest(
 
 
 def _read_delivery(
-    session: "DatabaseSession", company_id: int, source: str, file: Path, *, beside_result: bool
+    session: "DatabaseSession", company_id: int, source: str, file: Path, *, to_stderr: bool
 ) -> "Accepted":
-    """Return what the file holds, after printing its wrong, held and missing values.
+    """Return the file's content, after printing a report of its wrong, held and missing values.
 
-    With `beside_result` the report goes to standard error. A value that belongs to no record ends
-    the command.
+    With `to_stderr` the report goes to standard error, so that standard output has only the result.
+    A wrong value that belongs to no record ends the command.
     """
     from connectors.contract.pulls import FIXED
     from holding.connections import connections
@@ -375,7 +375,7 @@ def _read_delivery(
         lambda kind, columns: {**remembered(kind, columns), **values},
         sets_values=bool(values),
     )
-    report = partial(click.echo, err=beside_result)
+    report = partial(click.echo, err=to_stderr)
     for skipped in delivery.skipped:
         report(f"{skipped.where}: {skipped.message} ({skipped.value})")
     for error in delivery.errors:

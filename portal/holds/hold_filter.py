@@ -165,7 +165,7 @@ class Chip:
 
     @property
     def own(self) -> str:
-        """The title in its original form."""
+        """The title for display without translation, if it is a name that a user entered."""
         return self.title
 
 
@@ -202,7 +202,7 @@ def list_views() -> Response:
 @view_pages.post("")
 @needs("record.read")
 def keep() -> Response:
-    """Keep the filter of the page under a name."""
+    """Save the page's filter as a view with a name."""
     query = filter_words(read_filter(request.form))
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
@@ -216,7 +216,7 @@ def keep() -> Response:
 @view_pages.post("/<int:view_id>")
 @needs("record.read")  # changes the user's own views
 def change(view_id: int) -> Response:
-    """Give one's view another name; share it, or no longer."""
+    """Rename the user's saved view, and share it or stop sharing it."""
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
         refusal = facets.change_view(session, g.actor, view_id, name, shared=shared)
@@ -231,7 +231,7 @@ def _back(refusal: Refusal | None, said: str) -> Response:
 @view_pages.post("/<int:view_id>/delete")
 @needs("record.read")
 def delete(view_id: int) -> Response:
-    """Take one's view away."""
+    """Delete the user's saved view."""
     with store.writing() as session:
         refusal = facets.delete_view(session, g.actor, view_id)
     return _back(refusal, "Deleted. The records are as they were.")

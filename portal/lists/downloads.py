@@ -536,7 +536,7 @@ def _push_page(text: str, answer: str, after: int | None) -> tuple[PushLine, ...
 
 
 class Side(TypedDict):
-    """Hold what a shadow stored of a route: its state, and code and rule of each finding."""
+    """A route's result that a shadow run stored: its state, and (code, rule) of each finding."""
 
     state: str
     findings: list[tuple[str, str]]
@@ -597,7 +597,7 @@ def _change_row(row: change_list.ListedChange) -> list[Written]:
 
 
 def backtest(no: int) -> ListFile:
-    """Return the matrix of a change: a row per cell and currency."""
+    """Return the file of a change's backtest matrix, with one row per cell and currency."""
     change = backtests.change_of(no)
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
         404
@@ -618,7 +618,7 @@ def _count_cells(counts: Counts) -> Iterator[list[Written]]:
 
 
 def backtest_records(no: int) -> ListFile:
-    """Return the records of a cell of the matrix, the newest first."""
+    """Return the file of the records in one cell of a change's backtest matrix, newest first."""
     change, cell = backtests.change_of(no), backtests.read_cell()
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
         404
@@ -646,7 +646,7 @@ def _result_row(row: ListedResult) -> list[Written]:
 
 
 def shadow(no: int) -> ListFile:
-    """Return all differences of a change's shadow."""
+    """Return the file of all differences that the shadow run of a change has found."""
     change, session = backtests.change_of(no), store.reading()
     shadow_run = shadow_pages.shadow_of_change(session, g.company.id, change.change_id) or abort(
         404

@@ -99,8 +99,10 @@ def holding() -> ListFile:
             "Cleared", CLEARED, _paged_cells(ask_closed, lambda row: row.id, _closed_cells)
         )
     elif chosen_filter.view == "accepted":
-        ask = partial(accepted_differences.list_accepted, store.reading(), company)
-        table = Table("Accepted", ACCEPTED, _paged_cells(ask, lambda row: row.id, _accepted_cells))
+        load_page = partial(accepted_differences.list_accepted, store.reading(), company)
+        table = Table(
+            "Accepted", ACCEPTED, _paged_cells(load_page, lambda row: row.id, _accepted_cells)
+        )
     elif chosen_filter.view in ("ignored", "uncertain"):
         ask_states = partial(
             open_holds.postings_in_state, store.reading(), company, chosen_filter.view
@@ -111,7 +113,7 @@ def holding() -> ListFile:
             _paged_cells(ask_states, lambda row: row.id, _state_cells),
         )
     else:
-        table = Table("Records", HELD, _holds(chosen_filter))
+        table = Table("Records", HELD, _hold_rows(chosen_filter))
         extra_tables = [
             Table("Causes", CAUSES, causes(chosen_filter)),
             _filter_sheet(chosen_filter),
@@ -124,13 +126,13 @@ def holding() -> ListFile:
 
 
 def _paged_cells(
-    ask: Callable[[int | None, int], Sequence[Row]],
+    load_page: Callable[[int | None, int], Sequence[Row]],
     key: Callable[[Row], int],
     cells: Callable[[Row, actors.HideOf], list[Written]],
 ) -> Iterator[list[Written]]:
     """Yield the cells of every row of a list paged by id; personal data is hidden if required."""
     hidden = filters.hidden_fields()
-    for page in each_page(lambda after: ask(after, PAGE_SIZE), key, PAGE_SIZE):
+    for page in each_page(lambda after: load_page(after, PAGE_SIZE), key, PAGE_SIZE):
         ids = {row.record_id for row in page}
         hide = actors.hiding_each(store.reading(), ids, hidden)
         yield from (cells(row, hide) for row in page)
@@ -168,13 +170,13 @@ def _state_cells(row: open_holds.StateRow, hide: actors.HideOf) -> list[Written]
             *_currency_and_amount(row.amount, row.currency)]  # fmt: skip
 
 
-def _holds(chosen_filter: Filter) -> Iterator[list[Written]]:
+def _hold_rows(chosen_filter: Filter) -> Iterator[list[Written]]:
     terms = worklist_filters.hold_terms(g.company.id, chosen_filter)
 
-    def ask(after: int | None, most: int) -> tuple[ListedHold, ...]:
+    def load_page(after: int | None, most: int) -> tuple[ListedHold, ...]:
         return open_holds.list_holds(store.reading(), terms, after=after, most=most)
 
-    return _paged_cells(ask, lambda row: row.id, _hold_cells)
+    return _paged_cells(load_page, lambda row: row.id, _hold_cells)
 
 
 def _hold_cells(row: ListedHold, hide: actors.HideOf) -> list[Written]:
@@ -354,10 +356,10 @@ def _cause_groups(chosen_filter: Filter) -> Iterator[groups.Group]:
         session, company, g.actor.person_id, fine=chosen_filter.fine
     )
 
-    def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
+    def load_page(after: tuple[int, int] | None) -> Sequence[groups.Group]:
         return groups.list_groups(session, company, chosen_filter, held_records, after)
 
-    pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
+    pages = each_page(load_page, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
     return (group for page in pages for group in page)
 
 

@@ -235,12 +235,12 @@ def _decide(stop_id: int, decide: Decide, say: str) -> Response:
     with store.writing() as session:
         answer = decide(session, g.actor, stop_id, wish.reason, g.now)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=_url())
+        return store.refuse(answer, back=_stops_url())
     processes.ring(g.company.id, "push")
-    return store.redirect_with_message(_url(), f"{answer} {say}")
+    return store.redirect_with_message(_stops_url(), f"{answer} {say}")
 
 
-def _url() -> str:
+def _stops_url() -> str:
     return url_for("stops.listing", co=g.company.code)
 
 
@@ -263,8 +263,8 @@ def limit() -> Response:
             session, g.actor, g.company.id, records=wish.records, book=wish.book, now=g.now
         )
     if refusal:
-        return store.refuse(refusal, back=_url())
-    return store.redirect_with_message(_url(), "The limit is saved.")
+        return store.refuse(refusal, back=_stops_url())
+    return store.redirect_with_message(_stops_url(), "The limit is saved.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,13 +286,16 @@ def _chosen(row: UploadRow) -> dict[str, str]:
 @pages.post("/<int:upload_id>/days")
 @needs("upload")
 def days(upload_id: int) -> Response:
-    """Set the date order of a file as the user chose, and check the file again."""
-    row, told = _row(upload_id), request.form.get("days", "")
-    if told not in set(DayOrder):
+    """Store how the user wants the file's dates to be read, and check the file again.
+
+    If the first number of its dates may be a two-digit year, the choice has a key of its own.
+    """
+    row, date_order = _row(upload_id), request.form.get("days", "")
+    if date_order not in set(DayOrder):
         abort(400)
     found = row.found
     short = found is not None and DayOrder.YEAR in dict(found.ways)
-    answer = {SHORT_DAYS if short else DAYS: told}
+    answer = {SHORT_DAYS if short else DAYS: date_order}
     with store.writing() as session:
         refusal = submit.choose(session, g.actor, g.company.id, upload_id, answer, g.now)
     if refusal is not None:

@@ -296,7 +296,7 @@ def show_part(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Hold days of one record kind, in words such as `below 2026-05-17`, and the targets that take
+    """Days of one record kind, in words such as `below 2026-05-17`, and the targets that take
     them.
     """
 

@@ -93,7 +93,7 @@ Money = dict[str, Sum]
 
 @dataclass(slots=True)
 class Past:
-    """Hold one stored record with everything known at its evaluation.
+    """One stored record with everything that was known at its evaluation.
 
     `states` are the states of its postings by route; `where` is its file and line.
     """
@@ -130,7 +130,7 @@ Limit = Callable[[Document, str], Reason | None]
 
 @dataclass(frozen=True, slots=True)
 class RuleSide:
-    """Hold one of the two rule sets, and the world in which it judges a stored record.
+    """One of the two rule sets, with the world in which it judges a stored record.
 
     `facts` returns the facts of the record, if they differ from the stored facts. Without a `limit`
     every document is within the limits of its target.
@@ -167,7 +167,7 @@ class RuleSide:
 
 
 class _Opened(NamedTuple):
-    """Hold a record with the worlds of both sides, and their shared read."""
+    """One record with the facts and worlds of both sides, and their shared read."""
 
     past: Past
     before: tuple[Facts, World]
@@ -312,7 +312,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Hold the counts of a backtest. `a.plus(b)` counts the records of both."""
+    """The counts of a backtest. `a.plus(b)` counts the records of both tallies."""
 
     records: int = 0
     same: int = 0
@@ -503,7 +503,7 @@ def _set_bits(bits: int) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class RouteSide:
-    """Hold one outcome's decision for a route: its state, and (code, rule) of each stopping
+    """One outcome's decision for a route: its state, and (code, rule) of each stopping
     finding.
     """
 
@@ -517,7 +517,7 @@ class RouteSide:
 
 @dataclass(frozen=True, slots=True)
 class FieldPair:
-    """Hold a document field with two values; `line` counts from 1, and is None in the header.
+    """A document field with two values; `line` counts from 1, and is None in the header.
 
     A blank value means that the field is absent.
     """

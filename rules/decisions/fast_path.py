@@ -36,7 +36,7 @@ from rules.values.cause_keys import Unknown
 from rules.values.wording import format_expression
 
 MOST_KEPT = 4096
-"""So many different glances of a route are made once."""
+"""The maximum number of cached glances per route."""
 
 Conversions = Sequence[tuple[nodes.Expr, nodes.Expr]]
 """The units of a line that the rules of a record kind convert, with their items."""
@@ -47,7 +47,7 @@ class CloserLookError(Exception):
 
 
 class GateGlance(NamedTuple):
-    """A gate's word for a status, with its bits for the glance and for the conditions."""
+    """A gate's answer for a status, with its bit if it fails, and its bit if it is a hold."""
 
     word: GateSaid
     fail: int
@@ -55,14 +55,14 @@ class GateGlance(NamedTuple):
 
 
 class RouteGlances:
-    """One route of one record kind."""
+    """The quick evaluation of one route for records of one kind."""
 
     def __init__(self, route: RouteProgram, numbers: RuleNumbers, units: Conversions) -> None:
         asking = route.asking
         self.route, self.name, self.own = route, route.name, asking.own
         self.turn = route.turn
-        said_of_routes: tuple[VerdictKind, ...] = (GATE, DUPLICATES, "timing", "after")
-        self.bits = {k: numbers.bit(k, k) for k in said_of_routes}
+        route_verdicts: tuple[VerdictKind, ...] = (GATE, DUPLICATES, "timing", "after")
+        self.bits = {k: numbers.bit(k, k) for k in route_verdicts}
         gate, rows = self.bits[GATE], route.gate.rows
         self.gates = {
             state: GateGlance(
@@ -73,95 +73,108 @@ class RouteGlances:
         self.early = frozenset(state for state, row in rows.items() if row.early)
         self.ungated = None if rows else GateGlance("ready", 0, 0)
         self.consents = [(a, numbers.bit("approve", a.rule)) for a in route.approvals]
-        said = [(c.severity, c.bit) for c in asking.checks]
-        said += [("hold", gate), *(("approve", bit) for _, bit in self.consents)]
-        self.stops = [(s, _bits(bit for of, bit in said if of == s)) for s in STOPS]
-        self.needs, self.told = Completeness(route, units), asking.told
+        bits = [(c.severity, c.bit) for c in asking.checks]
+        bits += [("hold", gate), *(("approve", bit) for _, bit in self.consents)]
+        self.stops = [(s, _bits(bit for severity, bit in bits if severity == s)) for s in STOPS]
+        self.needs, self.rounding_method = Completeness(route, units), asking.told
         self.able = self.needs.able
-        self._kept: dict[tuple[str, int, int], RouteGlance] = {}
+        self._glances: dict[tuple[str, int, int], RouteGlance] = {}
 
     # ---- one record ---------------------------------------------------------------------------
 
-    def seen(self, run: Run, common: int) -> RouteGlance:
-        """Return this route's glance; `common` are the failed checks of all routes.
+    def glance(self, run: Run, common: int) -> RouteGlance:
+        """Return this route's state and failed rules; `common` are the failed checks of all routes.
 
-        Raise CloserLookError where the whole outcome is needed.
+        Raise CloserLookError if only the full evaluation can decide.
         """
         state = run.head.get(self.route.status)
         gate = self.gates.get(state, self.ungated) if isinstance(state, str) else self.ungated
-        applies = gate is not None and self._opened(run)
+        applies = gate is not None and self._enter(run)
         if gate is None or (applies is not True and applies is not False):
             raise CloserLookError
-        asked = _Asked(self, run, gate, common)
-        word = decide(asked, gate.word, applies)
-        return self._made(word, asked.fail, asked.unknown)
+        answers = _BitAnswers(self, run, gate, common)
+        word = decide(answers, gate.word, applies)
+        return self._cached_glance(word, answers.fail, answers.unknown)
 
-    def ready(self, run: Run, made: Drafted, status_word: str) -> Judged:
-        """Return the decision about a ready record whose document `seen` has kept."""
+    def ready(self, run: Run, drafted: Drafted, status_word: str) -> Judged:
+        """Return the decision about a ready record, with the document that `glance` drafted."""
         name, span = self.name, self.route.post.span
-        draft, run.route = made
+        draft, run.route = drafted
         document = self.route.document.document(run, draft)
         step = Step("create", name, run.route.seq, document, "", span, "ready")
         decision = Decision(name, READY, document, (), None, "ready", (), (step,))
         early = run.head.get(self.route.status) in self.early
-        said = self.route.gate.judge(run, name, status_word).verdicts if early else []
-        return Judged(decision, said)
+        verdicts = self.route.gate.judge(run, name, status_word).verdicts if early else []
+        return Judged(decision, verdicts)
 
-    def _opened(self, run: Run) -> Any:
-        """Return whether the route applies, once the run knows the route."""
-        if (self.told is not None and self.told.differs(run.world)) or not self.needs.enter(run):
+    def _enter(self, run: Run) -> Any:
+        """Enter the route and return the result of its condition: True, False or unknown.
+
+        Raise CloserLookError if the target's rounding method differs, or if the record is unusual
+        or not fully known.
+        """
+        if self.rounding_method is not None and self.rounding_method.differs(run.world):
+            raise CloserLookError
+        if not self.needs.enter(run):
             raise CloserLookError
         if self.route.asking.unusual.seen(run):
             raise CloserLookError
         return True if self.route.when is None else self.route.when.run(run)
 
-    def _made(self, word: PostingState, fail: int, unknown: int) -> RouteGlance:
-        """Return the glance with these values; most records share a few glances."""
-        key = (word, fail, unknown)
-        found = self._kept.get(key)
-        if found is None:
-            found = RouteGlance(self.name, word, fail, unknown)
-            if len(self._kept) < MOST_KEPT:
-                self._kept[key] = found
-        return found
+    def _cached_glance(self, state: PostingState, fail: int, unknown: int) -> RouteGlance:
+        """Return the glance with these values from a cache, since most records share a few."""
+        key = (state, fail, unknown)
+        glance = self._glances.get(key)
+        if glance is None:
+            glance = RouteGlance(self.name, state, fail, unknown)
+            if len(self._glances) < MOST_KEPT:
+                self._glances[key] = glance
+        return glance
 
 
 def _bits(bits: Iterable[int]) -> int:
-    found = 0
+    union = 0
     for bit in bits:
-        found |= bit
-    return found
+        union |= bit
+    return union
 
 
-class _Asked:
-    """One record under one route, evaluated as bits only; a plain object for speed."""
+class _BitAnswers:
+    """One record under one route for `decide`, evaluated as bits only; a plain object for speed.
 
-    __slots__ = ("by", "counted", "fail", "gate", "has", "run", "said", "unknown")
+    `failed_checks`: checks that did not pass. `fail`: these, the gate and the waits. `counted`: the
+    bits that hold the record.
+    """
+
+    __slots__ = ("by", "counted", "fail", "failed_checks", "gate", "has", "run", "unknown")
 
     def __init__(self, by: RouteGlances, run: Run, gate: GateGlance, common: int) -> None:
-        self.by, self.run, self.gate, self.said = by, run, gate, common
+        self.by, self.run, self.gate, self.failed_checks = by, run, gate, common
         self.fail = self.unknown = self.counted = 0
         self.has = False
 
     def rules(self, *, goes: bool) -> None:
-        """Evaluate the bits of the route's own checks; the document is examined but not made."""
+        """Evaluate the bits of the route's own checks.
+
+        The document is checked for completeness, and drafted only if the run collects drafts.
+        """
         by, needs, run = self.by, self.by.needs, self.run
         own, unknown = by.own.bits(run) if by.own else (0, 0)
         soon = needs.is_too_soon(run)
         if unknown or not (needs.is_whole(run, before=soon) if goes else needs.is_comparable(run)):
             raise CloserLookError
-        self.said |= own
-        self.fail = self.said | self.gate.fail
+        self.failed_checks |= own
+        self.fail = self.failed_checks | self.gate.fail
         self.has = goes and not soon
         if needs.is_vague(goes=goes):
             self.unknown = by.bits[DUPLICATES]
 
     def counts(self) -> None:
-        """Count the failed checks and a holding gate."""
-        self.counted = self.said | self.gate.holds
+        """Count the failed checks and a gate that holds the record."""
+        self.counted = self.failed_checks | self.gate.holds
 
     def waits(self, reason: Reason) -> bool:
-        """Record the hour and the other document; other waits have no bit."""
+        """Set the bit for a wait until an hour or for another document; other waits have none."""
         return reason != "turn" or self._turn()
 
     def _turn(self) -> bool:
@@ -174,7 +187,7 @@ class _Asked:
         return waits != 0
 
     def has_document(self) -> bool:
-        """Check whether the document is complete, even the number of its predecessor."""
+        """Check whether the document is complete, including its predecessor's number."""
         return self.has
 
     def approvals(self) -> None:
@@ -199,7 +212,7 @@ class _Asked:
 
 
 class KindGlances:
-    """All routes of one record kind."""
+    """The quick evaluation of records of one kind, in all routes."""
 
     def __init__(
         self,
@@ -219,36 +232,36 @@ class KindGlances:
         self.converts = (
             compiler.known(WantedValues(convert=convert)) if routes and convert else None
         )
-        self._rest: dict[frozenset[str], CheckGroup] = {}
+        self._groups: dict[frozenset[str], CheckGroup] = {}
         self._carried: tuple[RuleNumbers, dict[tuple[RouteGlance, int], RouteGlance | None]]
         self._carried = (numbers, {})
         waits: tuple[VerdictKind, ...] = (GATE, "timing", "after")
         self._waits = _bits(numbers.bit(kind, kind) for kind in waits)
         self._rounding = numbers.bit("rounding", "")
 
-    def seen(self, run: Run) -> tuple[RouteGlance, ...] | None:
-        """Return every route's glance, or None where a closer look is needed."""
+    def glance(self, run: Run) -> tuple[RouteGlance, ...] | None:
+        """Return every route's glance, or None if only the full evaluation can decide."""
         if not self.able or self.common is None or not run.clean or not _is_new(run.facts):
             return None
         try:
             fail, unknown = self._bits(run, self.common)
             if unknown:
                 return None
-            found = tuple([route.seen(run, fail) for route in self.routes])
-            if self.converts is not None and not self._drawn_up(run) and self.converts(run) is None:
+            glances = tuple([route.glance(run, fail) for route in self.routes])
+            if self.converts is not None and not self._drafted(run) and self.converts(run) is None:
                 return None
         except (ArithmeticError, TypeError, ValueError, RecursionError, CloserLookError):
             return None
-        return None if run.long else found
+        return None if run.long else glances
 
-    def _drawn_up(self, run: Run) -> bool:
-        """Check whether a document was made, which knows each line's unit conversion."""
+    def _drafted(self, run: Run) -> bool:
+        """Check whether a document was drafted, which proves each line's unit conversion."""
         return bool(run.drafts)
 
     def carried(self, run: Run, once: SharedRead) -> Glance | None:
-        """Return another program's glance with this program's different checks.
+        """Return the other program's glance, completed by the checks that only this program has.
 
-        None where more than the checks may differ.
+        None if the programs may differ in more than their checks. `once` has the other's results.
         """
         if (
             once.first_glance is None
@@ -259,7 +272,7 @@ class KindGlances:
         ):
             return None
         try:
-            fail, unknown = self._others(once, self.common).bits(run)
+            fail, unknown = self._unshared_checks(once, self.common).bits(run)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return None
         if unknown or (fail and run.facts.postings):
@@ -267,57 +280,61 @@ class KindGlances:
         glance, numbers = once.first_glance
         if self._carried[0] is not numbers:
             self._carried = (numbers, {})
-        known, found = self._carried[1], []
+        cached_glances, glances = self._carried[1], []
         for route in glance.routes:
-            at = (route, fail)
-            if at not in known:
-                same = numbers.renumbered(route, self.numbers, once.checks)
-                known[at] = self._more(same, fail) if same is not None else None
-            one = known[at]
-            if one is None:
+            key = (route, fail)
+            if key not in cached_glances:
+                renumbered = numbers.renumbered(route, self.numbers, once.checks)
+                cached_glances[key] = (
+                    self._with_failed_checks(renumbered, fail) if renumbered is not None else None
+                )
+            carried = cached_glances[key]
+            if carried is None:
                 return None
-            found.append(one)
-        return Glance(tuple(found), glance.amount)
+            glances.append(carried)
+        return Glance(tuple(glances), glance.amount)
 
-    def _more(self, seen: RouteGlance, fail: int) -> RouteGlance | None:
-        """Return the glance with these checks failed, too.
+    def _with_failed_checks(self, glance: RouteGlance, fail: int) -> RouteGlance | None:
+        """Return the glance with these failed checks added.
 
-        None if a check rejects the record, or repeats the result of a proof of amounts.
+        None if a check rejects the record, or if a check holds it and the proof of its amounts also
+        failed or is unknown.
         """
         severe = {c.severity for c in self.checks if c.bit & fail} - {"warn"}
-        said = (seen.fail | seen.unknown) & self._rounding
-        counts = seen.fail & self._waits != 0
-        state = state_if_held(seen.state, counts=counts) if severe else seen.state
-        if state is None or "reject" in severe or (severe and said):
+        amounts_unproven = (glance.fail | glance.unknown) & self._rounding
+        counts = glance.fail & self._waits != 0
+        state = state_if_held(glance.state, counts=counts) if severe else glance.state
+        if state is None or "reject" in severe or (severe and amounts_unproven):
             return None
-        return RouteGlance(seen.route, state, seen.fail | fail, seen.unknown)
+        return RouteGlance(glance.route, state, glance.fail | fail, glance.unknown)
 
-    def _others(self, once: SharedRead, common: CheckGroup) -> CheckGroup:
-        """Return the checks that the other program does not share."""
-        rest = self._rest.get(once.checks)
-        if rest is None:
+    def _unshared_checks(self, once: SharedRead, common: CheckGroup) -> CheckGroup:
+        """Return the checks of this program that the other program does not share."""
+        group = self._groups.get(once.checks)
+        if group is None:
             own = [c for c in self.checks if c.check.name not in once.checks]
-            rest = self._rest[once.checks] = self.compiler.together(own) or common
-        return rest
+            group = self._groups[once.checks] = self.compiler.together(own) or common
+        return group
 
     def ready(self, run: Run, status_word: str) -> list[Judged]:
-        """Return the decisions about a record whose routes are all ready, with their kept
-        documents.
+        """Return the decisions about a record that is ready in all routes, with the documents that
+        `glance` drafted.
         """
-        made = run.drafts or {}
-        return [route.ready(run, made[route.name], status_word) for route in self.routes]
+        drafts = run.drafts or {}
+        return [route.ready(run, drafts[route.name], status_word) for route in self.routes]
 
     def _bits(self, run: Run, common: CheckGroup) -> tuple[int, int]:
         """Return the bits of all routes' checks; shared results are reused."""
         once = run.once
         if once is None or once.failed is None:
             fail, unknown = common.bits(run)
-            run.memo[common] = fail | unknown  # where it takes a closer look they are asked for
+            # The full evaluation reads these bits if a glance is not enough.
+            run.memo[common] = fail | unknown
             if once is not None:
                 names = [c.check.name for c in self.checks if fail & c.bit] if fail else ()
                 once.failed = tuple(names)
             return fail, unknown
-        fail, unknown = self._others(once, common).bits(run)
+        fail, unknown = self._unshared_checks(once, common).bits(run)
         for check in self.checks if once.failed else ():
             if check.check.name in once.failed and check.check.name in once.checks:
                 fail |= check.bit
@@ -325,7 +342,7 @@ class KindGlances:
 
 
 def _is_new(facts: Facts) -> bool:
-    """Check whether the record has no posting, release, new date, bar or possible duplicate."""
+    """Check whether the record has no posting, release, changed date, bar or possible duplicate."""
     return not (
         facts.postings
         or facts.releases
@@ -341,9 +358,10 @@ def _is_new(facts: Facts) -> bool:
 
 
 class Completeness:
-    """What one route needs to know about a record; `able` states whether it can be determined.
+    """Check whether a route's document and rules are fully known for a record, without findings.
 
-    `units` are evaluated with the document's texts in any case.
+    `able`: whether this can be checked for the route at all. `units` are always evaluated with the
+    document.
     """
 
     def __init__(self, route: RouteProgram, units: Conversions) -> None:
@@ -352,19 +370,19 @@ class Completeness:
         self.day = next(
             (f for f in route.document.head if f.name == route.document.shape.date), None
         )
-        asked: list[Any] = [post.when, *(a.declared.when for a in route.approvals)]
-        asked += [r for c in asking.checks for r in (c.check.when, *c.check.requires)]
+        expressions: list[Any] = [post.when, *(a.declared.when for a in route.approvals)]
+        expressions += [r for c in asking.checks for r in (c.check.when, *c.check.requires)]
         fields = (*post.fields, *post.line_fields)
-        asked += [a.expr for a in fields if not _is_number(a.expr)]
-        words = names_in((*asked, *_computed(route.compiler)))
+        expressions += [a.expr for a in fields if not _is_number(a.expr)]
+        words = names_in((*expressions, *_computed(route.compiler)))
         self.needs_period, self.needs_number = "period" in words, "document_number" in words
         self.later = {
             a.name for a in post.fields if format_expression(a.expr) == f"number_of({turn.after})"
         }
-        self._duplicates(route)
+        self._prepare_duplicates(route)
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))
-        self.draws_up = self._draws_up(units)
+        self.draws_up = self._compile_document(units)
         self.able = self.known is not None and self._is_able()
 
     def _is_able(self) -> bool:
@@ -374,17 +392,21 @@ class Completeness:
         return dated and route.bill is None and (agreement is None or agreement.certain)
 
     def _wanted(self, post: nodes.Post, without: AbstractSet[str]) -> WantedValues:
-        """Return what the document needs; its number is known once its parts are."""
-        given = [a for a in post.fields if a.name not in without]
-        head = [a.expr for a in given if not _is_number(a.expr)]
+        """Return the expressions that must be known for the document; its number is replaced by the
+        number's parts.
+        """
+        fields = [a for a in post.fields if a.name not in without]
+        head = [a.expr for a in fields if not _is_number(a.expr)]
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
         return WantedValues(
             head=head, line=line, amounts=self.amounts.asked, summed=self.amounts.summed
         )
 
-    def _draws_up(self, units: Conversions) -> Closure | None:
-        """Return what makes the document's texts; its fields are the route's, in order."""
+    def _compile_document(self, units: Conversions) -> Closure | None:
+        """Return the function that evaluates the document's fields and lines, in the route's
+        order, or None.
+        """
         document = self.route.document
         head, line = document.assigned
         keys = [o.node for o in (*self.number_parts, *self.keys)]
@@ -392,8 +414,12 @@ class Completeness:
         wanted = WantedValues(head=keys, convert=units, amounts=amounts, summed=summed)
         return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
-    def _duplicates(self, route: RouteProgram) -> None:
-        """Prepare the operands that decide whether a record may be compared without a draft."""
+    def _prepare_duplicates(self, route: RouteProgram) -> None:
+        """Collect the operands (`keys`) of the route's duplicate rules.
+
+        `by_number`: a rule compares document numbers. `unknown_undrafted` and `unknown_drafted`: a
+        rule's result stays unknown without a document, or even with one.
+        """
         self.number_parts = route.document.parts
         assigned = {a.name for a in route.post.fields} - self.later
         self.keys: list[Operand] = []
@@ -425,22 +451,22 @@ class Completeness:
         return True
 
     def is_too_soon(self, run: Run) -> bool:
-        """Check whether its number refers to a document that does not exist yet."""
+        """Check whether the document names a predecessor that is not posted yet."""
         return bool(self.later) and not self.route.turn.follows(run)
 
     def is_vague(self, *, goes: bool) -> bool:
-        """Check whether the unique values are unknown without a document or a posted record."""
+        """Check whether a duplicate rule's result stays unknown; `goes`: a document is made."""
         return self.unknown_drafted if goes else self.unknown_undrafted
 
     def is_comparable(self, run: Run) -> bool:
         """Check whether every part of a duplicate comparison is known without a document."""
-        asked = [*self.keys, *(self.number_parts if self.by_number else ())]
-        return not any(type(o.closure(run)) in {Unknown, Fraction} for o in asked)
+        operands = [*self.keys, *(self.number_parts if self.by_number else ())]
+        return not any(type(o.closure(run)) in {Unknown, Fraction} for o in operands)
 
     def is_whole(self, run: Run, *, before: bool) -> bool:
-        """Check whether the document is known, with matching total and units.
+        """Check whether the document is known, with a matching total and matching units.
 
-        Before its predecessor exists, everything except that number counts.
+        With `before`, its predecessor does not exist yet, and the predecessor's number is left out.
         """
         once, key = run.once, (self.route.name, before)
         if once is None or self.route.name not in once.routes:
@@ -450,21 +476,21 @@ class Completeness:
         return once.completeness[key]
 
     def _drafted(self, run: Run, drafts: dict[str, Drafted]) -> bool:
-        """Check the document by making it; keep it with its number and day."""
+        """Make the document and check it. If it is right, add it to `drafts`."""
         route, document = run.route, self.route.document
         route.number, route.day = document.number(run), document.day(run)
         if type(route.number) is Unknown or not isinstance(route.day, date):
             return False
-        made = self.draws_up(run) if self.draws_up is not None else None
-        if made is None:
+        evaluated = self.draws_up(run) if self.draws_up is not None else None
+        if evaluated is None:
             return False
-        fields, lines, amounts, told = made
+        fields, lines, amounts, total = evaluated
         if not self.amounts.is_exact(run, amounts):
             return False
         if self.route.asking.listed.has_stranger(run, fields, lines) or not self._counts_alike(run):
             return False
         shape = self.route.document.shape
-        draft = Draft(fields, lines, {shape.amount: told}, is_filled=True)
+        draft = Draft(fields, lines, {shape.amount: total}, is_filled=True)
         drafts[self.route.name] = document.shorten(draft), route
         return True
 
@@ -478,7 +504,7 @@ class Completeness:
         return not self.route.asking.listed.differs(run) and self._counts_alike(run)
 
     def _counts_alike(self, run: Run) -> bool:
-        """Check whether the target has no objection to the units."""
+        """Check whether the units need no comparison with the target's own units."""
         if self.route.asking.agreement is None:
             return True
         target = run.world.targets.get(self.route.post.route.target)

@@ -203,7 +203,7 @@ class KindProgram:
                         run.close()
                         return carried
                 closely = gaps or content.faults or facts.conflicts
-                seen = None if closely else self.glances.seen(run)
+                seen = None if closely else self.glances.glance(run)
                 amount = self.head.amount(run) if seen is not None else None
                 run.close()
                 if once is not None and seen is None:
@@ -242,7 +242,7 @@ class KindProgram:
         closely = way.gaps or run.faults or run.facts.conflicts
         if run.story and not run.whole and not closely:
             run.drafts = {}
-            way.seen = [s for s in self.glances.seen(run) or () if not s.unknown]
+            way.seen = [s for s in self.glances.glance(run) or () if not s.unknown]
         return way
 
     def _decided(self, way: _Way) -> _Way:

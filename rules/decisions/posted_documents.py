@@ -66,10 +66,10 @@ TARGET_EDIT_RULE = "target_edited"
 _AS_POSTED = "the accounting system shows again what was posted"
 
 NUMBER_REUSE_RULE, NUMBER_REUSE_CODE = "taken_back", "STL04"
-"""What is released of it: that somebody has assigned the document to another one."""
+"""A release of this finding confirms that a person assigned the document to another document."""
 
 BILL_HEADER_RULE = "bill_header"
-"""What is released of it: that somebody has billed the amount otherwise, or waives it."""
+"""A release of this finding confirms that a person billed the amount separately or waived it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +117,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is known of the record now: its gate word, whether the route applies, what is billed."""
+    """The record's current gate word, whether the route applies, and whether it bills too much."""
 
     gate: GateSaid
     applies: Any
     over: Any
-    agreeing: frozenset[int] = frozenset()  # postings that say there what the record says now
+    agreeing: frozenset[int] = frozenset()  # postings that match the record in the target
 
 
 class PostedProgram:
@@ -211,7 +211,7 @@ class PostedProgram:
     def _groups(
         self, run: Run, posting: PostingFact, case: Case, answer: Answer
     ) -> dict[str, tuple[str, ...]]:
-        """Return the groups to look up for a posting, with their changed fields."""
+        """Return the groups of changes to look up, with each group's changed fields."""
         fields = self.fields.of(run, posting)
         unsure = [v for v in (case.applies, case.over) if type(v) is Unknown]
         if fields is None:
@@ -226,7 +226,7 @@ class PostedProgram:
         return found
 
     def _status(self, run: Run) -> tuple[str, ...]:
-        """Return the status that bars the record."""
+        """Return the record's status as a tuple, empty if it is not a text."""
         status = run.head.get(self.status)
         return (status,) if isinstance(status, str) else ()
 
@@ -240,7 +240,10 @@ class PostedProgram:
         facts: Mapping[str, Any],
         answer: Answer,
     ) -> list[Act]:
-        """Return the answer for one group with its verdict; a finding where no row is certain."""
+        """Return the table's answer for one group of changes, and add its verdict.
+
+        Without a matching row the answer is `hold`. If a fact of the rows is unknown, add findings.
+        """
         hit = table.find(facts, run)
         reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
         if group == NOT_READY and fields:
@@ -285,7 +288,10 @@ class PostedProgram:
         return ", ".join([*map(readable_name, status), *amounts])
 
     def _mends(self, action: nodes.Action) -> nodes.Action:
-        """Return the action where too much is billed: a document made again bills as much."""
+        """Return the action for an overbilled document.
+
+        It is `hold` instead of `update`, because an update would bill just as much.
+        """
         held = nodes.Action("hold", self.owner, action.span)
         return held if action.kind == "update" else action
 
@@ -335,7 +341,7 @@ def strictest_acts(acts: Iterable[Act]) -> tuple[Act, ...]:
 
 
 class TargetEditProgram:
-    """`we own` and `they own` of one route."""
+    """Evaluate `we own` and `they own` of one route: edits made in the target after posting."""
 
     def __init__(self, post: nodes.Post, owner: str) -> None:
         self.route = str(post.route)
@@ -359,7 +365,7 @@ class TargetEditProgram:
         """
         said = Said()
         for posting in lives:
-            edits = [e for e in _of(run, posting) if e.field not in self.theirs]
+            edits = [e for e in _edits_of(run, posting) if e.field not in self.theirs]
             if edits and edits[0].field == WHOLE:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
@@ -367,7 +373,7 @@ class TargetEditProgram:
             differing = [
                 (edit, ours)
                 for edit in edits
-                if not is_same_value(ours := _ours(posting, edit), edit.shows)
+                if not is_same_value(ours := _posted_value(posting, edit), edit.shows)
                 and not (now and is_same_value(_value_of(now, edit), edit.shows))
             ]
             if differing:
@@ -386,7 +392,7 @@ class TargetEditProgram:
         for posting in lives if credited else ():
             at = (posting.route, posting.seq)
             stored = [e for e in run.facts.stored_otherwise if (e.route, e.seq) == at]
-            shown = [(e, _ours(posting, e)) for e in stored]
+            shown = [(e, _posted_value(posting, e)) for e in stored]
             differing = [(e, ours) for e, ours in shown if not is_same_value(ours, e.shows)]
             if differing and posting.seq in credited:
                 self._stored(run, posting, _in_words(differing), said)
@@ -402,8 +408,8 @@ class TargetEditProgram:
         self._add(run, posting, said, text, shown, _STORED, "block")
 
     def shows(self, run: Run, posting: PostingFact) -> dict[tuple[int | None, str], str]:
-        """Return what the target shows in the fields that we own."""
-        found = {(e.line, e.field): e.shows for e in _of(run, posting)}
+        """Return the target's values in the edited fields listed under `they own`."""
+        found = {(e.line, e.field): e.shows for e in _edits_of(run, posting)}
         return {place: text for place, text in found.items() if place[1] in self.theirs}
 
     def _say(
@@ -487,8 +493,8 @@ def _is_released(run: Run, posting: PostingFact) -> bool:
 
 
 def _in_words(differing: Iterable[tuple[TargetEdit, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the name of each differing field with its two values."""
-    return tuple((_name(edit), f"{ours} is {edit.shows} there") for edit, ours in differing)
+    """Return each differing field's name, and its posted value with the target's value."""
+    return tuple((_field_label(edit), f"{ours} is {edit.shows} there") for edit, ours in differing)
 
 
 def _listed(shown: tuple[tuple[str, str], ...]) -> str:
@@ -505,7 +511,7 @@ def _is_number(text: str) -> bool:
 
 
 def _value_of(draft: Draft, edit: TargetEdit) -> str:
-    """Return the record's current value in the field of an edit."""
+    """Return the value that the record's current document has in an edited field."""
     if edit.field == LINES and edit.line is None:
         return str(len(draft.lines))
     if edit.line is None:
@@ -549,7 +555,7 @@ def _agrees(run: Run, posting: PostingFact, draft: Draft, worked_out: frozenset[
     """Check whether the posted content with the target's edits is what the record makes now."""
     content = posting.content or {}
     header, lines = content.get("fields"), content.get("lines")
-    edits = _of(run, posting)
+    edits = _edits_of(run, posting)
     whole = any(edit.field in (WHOLE, LINES) and edit.line is None for edit in edits)
     if (
         whole
@@ -570,17 +576,23 @@ def _agrees(run: Run, posting: PostingFact, draft: Draft, worked_out: frozenset[
     )
 
 
-def _of(run: Run, posting: PostingFact) -> list[TargetEdit]:
+def _edits_of(run: Run, posting: PostingFact) -> list[TargetEdit]:
+    """Return the edits of a posting's document in the target."""
     at = (posting.route, posting.seq)
     return [e for e in run.facts.target_edited if (e.route, e.seq) == at]
 
 
-def _name(edit: TargetEdit) -> str:
+def _field_label(edit: TargetEdit) -> str:
+    """Return an edited field's name for display; a line's field begins with the line number."""
     return edit.field if edit.line is None else f"line {edit.line} {edit.field}"
 
 
-def _ours(posting: PostingFact, edit: TargetEdit) -> str:
-    """Return the posted value of that field, or the sum of the lines' fields with that name."""
+def _posted_value(posting: PostingFact, edit: TargetEdit) -> str:
+    """Return the value that was posted in an edited field, `(missing)` if there is none.
+
+    A header field that was not posted gives the sum of the lines' fields with that name. The field
+    LINES without a line number gives the number of lines.
+    """
     content = posting.content or {}
     row = content.get("fields")
     is_head = edit.line is None and edit.field != LINES
@@ -611,9 +623,9 @@ def is_same_value(ours: str, theirs: str) -> bool:
 
 
 class NamesBefore:
-    """A route's fields that are exactly `number_of(ROUTE)`.
+    """Find posted documents that name a document which was reversed later.
 
-    Fields with more than that are not read.
+    Only fields whose formula is exactly `number_of(ROUTE)` are read.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post) -> None:
@@ -688,9 +700,9 @@ class NamesBefore:
 
 
 class HeaderLeft:
-    """A route's header amounts that are billed in parts.
+    """Find header amounts of a route that remain on no document after the last partial bill.
 
-    Rules without a table do not use it, because they name each difference.
+    It is used only with an edit table (`tabled`). Rules without a table report each difference.
     """
 
     def __init__(self, compiler: Compiler, post: nodes.Post, *, tabled: bool) -> None:
@@ -709,7 +721,7 @@ class HeaderLeft:
     def judge(self, run: Run, shares: Shares, standing: tuple[str, ...]) -> Said:
         """Return a verdict and, unless released, a finding for amounts on no standing document.
 
-        `shares` are what a further document would bill, of no line anything.
+        `shares` are the lines' shares in a further document, which would bill no line.
         """
         said = Said()
         if not self.amounts or shares.final:

@@ -45,7 +45,7 @@ POSTING, REVERSED = "posting", "reversed"
 
 @dataclass(slots=True)
 class Draft:
-    """Hold the known parts of a document, and the gaps of its missing values."""
+    """The known parts of a document, and the gaps of its missing values."""
 
     fields: dict[str, str] = field(default_factory=dict)
     lines: list[dict[str, str]] = field(default_factory=list)
@@ -455,17 +455,21 @@ class RecordHead:
     def __init__(self, compiler: Compiler, shapes: Sequence[Shape]) -> None:
         index, record = compiler.index, compiler.record
         source = index.sources.get(index.records[record].source or "")
-        self.zone, self._own = compiler.zone, source.currency if source else ""
+        self.zone, self._source_currency = compiler.zone, source.currency if source else ""
         key, dated = index.marked(record, "key"), index.marked(record, "dated")
         self._key, self._with_override = key.name if key else "", dated.name if dated else ""
         self._party = next((shape.party_of for shape in shapes if shape.party_of), "")
         self._party_name = f"{self._party}_name"
         named = next((shape.amount_of for shape in shapes if shape.amount_of), "")
-        self._amount = self._operand(compiler, named or self._money(compiler))
+        self._amount = self._operand(compiler, named or self._usual_amount_field(compiler))
 
     @staticmethod
-    def _money(compiler: Compiler) -> str:
-        """Return the header field that is the amount, for a record whose documents name none."""
+    def _usual_amount_field(compiler: Compiler) -> str:
+        """Return the money field that counts as the record's amount, or blank.
+
+        It is used if the record's documents name no amount field: `total`, else `amount`, else the
+        header's last money field.
+        """
         fields = compiler.index.fields[compiler.record].values()
         money = [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]
         named = next((name for name in ("total", "amount") if name in money), "")
@@ -521,7 +525,7 @@ class RecordHead:
                     return decision.document.currency
                 break
         stated = run.head.get("currency")
-        return (stated if isinstance(stated, str) else "") or self._own
+        return (stated if isinstance(stated, str) else "") or self._source_currency
 
 
 def _day_in(moment: datetime, zone: ZoneInfo) -> date:

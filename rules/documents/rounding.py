@@ -442,7 +442,7 @@ class RoundingMethodProgram:
 
 @dataclass(frozen=True, slots=True)
 class TaxedLine:
-    """Hold one line as the target taxes it.
+    """One line as the target taxes it.
 
     `charged` is the record's tax, `exact` the tax from the code's rate and the base; `closed` is
     the target's own adjustment of the line's tax.
@@ -459,7 +459,7 @@ class TaxedLine:
 
 @dataclass(frozen=True, slots=True)
 class TaxFigures:
-    """Hold the target's figures of a document, and the record's figures.
+    """The target's figures of a document, and the record's figures.
 
     A total is None if the document has none to compare.
     """

@@ -128,7 +128,7 @@ class LineParts:
 
 @dataclass(frozen=True, slots=True)
 class AmountParts:
-    """Hold the fields of a document that make up its amount; `columns` are evaluated on each line.
+    """The fields of a document that make up its amount; `columns` are evaluated on each line.
 
     `total` is the header's own, if any. `reckoned` are the columns that the target recomputes from
     quantity and price, if it does. With `in_header`, the header is the only row; with `holds_tax`,
@@ -340,7 +340,7 @@ def line_of(post: nodes.Post, schema: DocumentSchema | None) -> LineParts | None
 
 @dataclass(frozen=True, slots=True)
 class TaxedParts:
-    """Hold the parts of a line (or of the only row, the header) with a tax and its code."""
+    """The parts of a line (or of the only row, the header) with a tax and its code."""
 
     parts: LineParts
     in_header: bool

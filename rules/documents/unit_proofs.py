@@ -144,7 +144,7 @@ def line_exprs(index: Index, record: str, posts: list[nodes.Post]) -> Iterator[n
 
 @dataclass(frozen=True, slots=True)
 class _Posted:
-    """Hold one line's quantities and units, from the source to the target."""
+    """One line's quantities and units, from the source to the target."""
 
     item: str
     code: str
@@ -524,7 +524,7 @@ def is_unconfirmed(
 
 @dataclass(frozen=True, slots=True)
 class RateProgram:
-    """Hold the lines of one route that an unconfirmed rate converts."""
+    """Hold a record if an unconfirmed conversion rate converts one of its lines in a route."""
 
     route: str
     target: str

@@ -510,7 +510,7 @@ class _CodeField:
 
 
 class _ListedFields(NamedTuple):
-    """Hold a target's code lists, and the header and line fields that use them, each with its
+    """A target's code lists, and the header and line fields that use them, each with its
     certainly valid codes.
     """
 
@@ -521,7 +521,7 @@ class _ListedFields(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _UnlistedCode:
-    """Hold a code that its target does not list, with its field and lines."""
+    """A code that its target does not list, with its field and lines."""
 
     field: _CodeField
     code: str

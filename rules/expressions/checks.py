@@ -430,7 +430,7 @@ def number_checks(
 
 @dataclass(slots=True)
 class SharedRead:
-    """Hold one record's typed content with its computed fields, and one program's results on it.
+    """One record's typed content with its computed fields, and one program's results on it.
 
     `routes` are those whose documents are equal in both rule sets, `checks` the equal checks;
     `failed` are the checks that did not pass, None until evaluated. With `but_checks`, both decide

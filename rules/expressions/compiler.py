@@ -115,7 +115,7 @@ class LineSums:
 
 @dataclass(frozen=True, slots=True)
 class WantedValues:
-    """Hold expressions of the header and of each line; `convert` are units with their items.
+    """Expressions of the header and of each line; `convert` are units with their items.
 
     `amounts` are line expressions whose values are returned, or their sum if `summed` is set; a
     line with another amount then counts as an unknown value.

@@ -226,7 +226,7 @@ def count_answers(answers: list[Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Hold a line's quantities: billed before this document, billed by it, and ordered; each may be
+    """A line's quantities: billed before this document, billed by it, and ordered; each may be
     Unknown.
     """
 
@@ -243,8 +243,8 @@ class Share:
 
 @dataclass(slots=True)
 class Shares:
-    """Hold what one document bills: a share for each line of the record, by the id of the line's
-    row.
+    """The quantities that one document bills: a share for each line of the record, by the id of
+    the line's row.
     """
 
     places: Decimal

@@ -1,4 +1,4 @@
-"""Hold the state of one evaluation: the typed record, the lookups, and the values read so far."""
+"""Define the state of one evaluation: the typed record, the lookups, and the values read so far."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ SILENT = Detail(story=False, full=False)
 
 @dataclass(slots=True)
 class RouteRun:
-    """Hold what rules may read about the route that they are judged for."""
+    """The values that rules can read about the route under evaluation."""
 
     name: str = ""
     target: str = ""
@@ -155,7 +155,7 @@ Drafted: TypeAlias = tuple[Any, RouteRun]
 
 
 class Run:
-    """Hold one evaluation, for the duration of the call."""
+    """The state of one evaluation, for the duration of the call."""
 
     __slots__ = (
         "clean",
@@ -494,7 +494,7 @@ def map_lookup(key: Closure, table: Lookup) -> Closure:
 
 @dataclass(slots=True)
 class Content:
-    """Hold the typed values of one body; `gaps` are the holds from reading alone."""
+    """The typed values of one body; `gaps` are the holds from reading alone."""
 
     head: dict[str, Any]
     lines: list[dict[str, Any]]

@@ -76,7 +76,7 @@ _DONE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Hold the samples and the test of a record; the last sample is the record itself."""
+    """The samples and the test of a record; the last sample is the record itself."""
 
     samples: tuple[nodes.Sample, ...]
     test: nodes.Test

@@ -36,7 +36,7 @@ Body = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Hold a record, the input of its evaluation, and its outcome; `used`: the entries it may
+    """A record, the input of its evaluation, and its outcome; `used`: the entries it may
     need.
     """
 
@@ -50,7 +50,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Hold the content at the start, and its content after a change that followed the posting; None
+    """The content at the start, and its content after a change that followed the posting; None
     without a change.
     """
 
@@ -104,7 +104,7 @@ class Neutral:
 
 
 class Secrets:
-    """Hold case-folded values that must not be written, each with its replacement."""
+    """Case-folded values that must not be written, each with its replacement."""
 
     def __init__(self, instead: Mapping[str, str]) -> None:
         self._instead = instead

@@ -41,7 +41,7 @@ GONE: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """Hold the outcome, the program that judged it, and the problems in the CSV files."""
+    """The outcome, the program that judged it, and the problems in the CSV files."""
 
     outcome: Outcome
     program: Program
@@ -75,7 +75,7 @@ def kinds_of(ruleset: Ruleset) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """Hold the result of one test."""
+    """The result of one test."""
 
     __test__ = False
 
@@ -87,7 +87,7 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """Hold the results of all tests of a rule set."""
+    """The results of all tests of a rule set."""
 
     __test__ = False
 

@@ -37,7 +37,7 @@ MOST_ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class StoryEnd:
-    """Hold the end of a test's story: the outcome, and the retry answer if a target reported an
+    """The end of a test's story: the outcome, and the retry answer if a target reported an
     error.
     """
 
@@ -67,7 +67,7 @@ def play_test(
 
 
 class ClosedWorld:
-    """Hold one record and the world around it, as a test describes them."""
+    """One record and the world around it, as a test describes them."""
 
     def __init__(self, sample: nodes.Sample, index: Index, program: Program) -> None:
         self.index, self.program = index, program
@@ -331,7 +331,7 @@ def _approved(decision: Decision, person: str) -> Decision:
 
 @dataclass(slots=True)
 class _TestFacts:
-    """Hold the facts that the test set."""
+    """The facts that the test set."""
 
     period: str | None = None
     last_editor: str | None = None

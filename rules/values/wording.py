@@ -200,7 +200,7 @@ def number_or_date_text(value: Any, value_type: Type) -> str:
 
 
 class BrokenPlaceholder(NamedTuple):
-    """Hold an invalid placeholder: its text with its braces, and its span."""
+    """An invalid placeholder: its text with its braces, and its span."""
 
     text: str
     span: Span

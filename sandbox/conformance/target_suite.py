@@ -735,7 +735,7 @@ def relaying(to: str, chosen: Chosen, late: Late = Late.ANSWER) -> Iterator[Rela
 
 
 def first_write() -> Chosen:
-    """Return a condition for the first call that may change something."""
+    """Return a condition that is true only for the first call that is not a GET."""
     met: list[str] = []
 
     def chosen(method: str, _: int) -> bool:
@@ -748,8 +748,9 @@ def first_write() -> Chosen:
 
 
 def nth(place: int) -> Chosen:
-    """Return a condition for the call at this position, from 0; a negative position matches
-    none.
+    """Return a condition that is true only for the call at this position, counted from 0.
+
+    For a negative position it is always false.
     """
     return lambda _, before: before == place
 

@@ -83,9 +83,9 @@ SELDOM = Decimal("10.05")
 
 @dataclass(frozen=True, slots=True)
 class OrderStory:
-    """The versions of one order: the month's, and the later ones that come when the rest is done.
+    """One order's versions: `first` is sent with the month, `later` after all orders of the month.
 
-    `alone`: sent in calls of its own, `times` times each, not in the collected call of its day.
+    `alone`: each version is sent in its own call, `times` times, not in its day's combined call.
     """
 
     first: tuple[Order, ...]
@@ -453,45 +453,45 @@ def _unpaid(order: Order, **fields: object) -> Order:
     return order.changed(status="pending", paid_at=None, **fields)
 
 
-def _stays_unpaid(order: Order) -> OrderStory:
+def _stays_unpaid_story(order: Order) -> OrderStory:
     return OrderStory((_unpaid(order),))
 
 
-def _is_paid_later(order: Order) -> OrderStory:
+def _paid_later_story(order: Order) -> OrderStory:
     return OrderStory((_unpaid(order),), (order.later(30),))
 
 
-def _is_cancelled_unpaid(order: Order) -> OrderStory:
+def _cancelled_unpaid_story(order: Order) -> OrderStory:
     first = _unpaid(order)
     return OrderStory((first,), (first.later(45, status="cancelled"),))
 
 
-def _is_a_draft(order: Order) -> OrderStory:
+def _draft_story(order: Order) -> OrderStory:
     return OrderStory((_unpaid(order).changed(status="draft"),))
 
 
-def _is_refunded_first(order: Order) -> OrderStory:
+def _refunded_first_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(status=REFUNDED),))
 
 
-def _came_back(order: Order) -> OrderStory:
+def _came_back_story(order: Order) -> OrderStory:
     lines = tuple(replace(line, delivered=line.qty, returned=line.qty) for line in order.lines)
     return OrderStory((order.changed(status=RETURNED, lines=lines),))
 
 
-def _is_refunded_after(order: Order) -> OrderStory:
+def _refunded_after_story(order: Order) -> OrderStory:
     return OrderStory((order,), (order.later(60, status=REFUNDED),))
 
 
-def _is_cancelled_after(order: Order) -> OrderStory:
+def _cancelled_after_story(order: Order) -> OrderStory:
     return OrderStory((order,), (order.later(60, status="cancelled"),))
 
 
-def _is_an_exception(order: Order) -> OrderStory:
+def _exception_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(status="exception"),))
 
 
-def _has_an_unknown_status(order: Order) -> OrderStory:
+def _unknown_status_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(status="Refund Requested"),))
 
 
@@ -500,26 +500,26 @@ def _partly(order: Order) -> Order:
     return order.changed(status="Partially Delivered", lines=lines)
 
 
-def _is_partly_delivered(order: Order) -> OrderStory:
+def _partly_delivered_story(order: Order) -> OrderStory:
     return OrderStory((_partly(order),))
 
 
-def _is_delivered_in_parts(order: Order) -> OrderStory:
+def _delivered_in_parts_story(order: Order) -> OrderStory:
     lines = tuple(replace(line, delivered=line.qty) for line in order.lines)
     return OrderStory(
         (_partly(order),), (_partly(order).later(90, status="Delivered", lines=lines),)
     )
 
 
-def _is_edited_after_posting(order: Order) -> OrderStory:
+def _edited_after_posting_story(order: Order) -> OrderStory:
     more = order.with_line(1, qty=order.lines[0].qty + 1)
     return OrderStory((order,), (more.later(75),))
 
 
-def _is_edited_after_approval(order: Order) -> OrderStory:
-    """Return an approved unpaid order that is then paid with another quantity.
+def _edited_after_approval_story(order: Order) -> OrderStory:
+    """Return the story of an approved unpaid order that is paid later with another quantity.
 
-    Its approval is out of date.
+    The approval was for the first version, so it no longer applies.
     """
     first = _unpaid(order, approved_by=shop.MANAGER, approved_version=1)
     more = order.changed(approved_by=shop.MANAGER, approved_version=1)
@@ -527,19 +527,19 @@ def _is_edited_after_approval(order: Order) -> OrderStory:
     return OrderStory((first, more.later(20)), alone=True)
 
 
-def _is_approved_as_it_is(order: Order) -> OrderStory:
+def _approved_unchanged_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(approved_by=shop.MANAGER, approved_version=1),))
 
 
-def _is_delivered_thrice(order: Order) -> OrderStory:
+def _delivered_three_times_story(order: Order) -> OrderStory:
     return OrderStory((order,), alone=True, times=3)
 
 
-def _is_sent_again_unchanged(order: Order) -> OrderStory:
+def _resent_unchanged_story(order: Order) -> OrderStory:
     return OrderStory((order,), (order,))
 
 
-def _comes_out_of_order(order: Order) -> OrderStory:
+def _out_of_order_story(order: Order) -> OrderStory:
     older = _unpaid(order, updated_at=order.ordered_at)
     return OrderStory((order.changed(version=2),), (older,))
 
@@ -557,15 +557,15 @@ def _with_item(order: Order, item: shop.Item) -> Order:
     )
 
 
-def _has_the_new_item(order: Order) -> OrderStory:
+def _new_item_story(order: Order) -> OrderStory:
     return OrderStory((_with_item(order, shop.NEW_ITEM),))
 
 
-def _has_new_item_and_new_customer(order: Order) -> OrderStory:
+def _new_item_and_new_customer_story(order: Order) -> OrderStory:
     return OrderStory((_with_item(order, shop.NEW_ITEM).changed(customer=shop.NEW_CUSTOMER),))
 
 
-def _has_a_new_customer(order: Order) -> OrderStory:
+def _new_customer_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(customer=shop.NEW_CUSTOMER),))
 
 
@@ -576,7 +576,7 @@ def _spelled(sku: str) -> Story:
     return story
 
 
-def _has_anothers_tin(order: Order) -> OrderStory:
+def _other_customers_tin_story(order: Order) -> OrderStory:
     other = next(customer for customer in shop.CUSTOMERS if customer.code != order.customer.code)
     return OrderStory((order.changed(customer=replace(order.customer, tin=other.tin)),))
 
@@ -601,11 +601,11 @@ def _taxed(word: str) -> Story:
     return story
 
 
-def _is_in_dollars(order: Order) -> OrderStory:
+def _dollar_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(currency="SGD"),))
 
 
-def _is_one_sen_off(order: Order) -> OrderStory:
+def _one_sen_off_story(order: Order) -> OrderStory:
     """Return three lines of 10.05, whose tax is 3.03 by line and 3.02 on the sum."""
     cups = [item for item in shop.ITEMS if item.tax == "SST"][:3]
     lines = tuple(
@@ -624,7 +624,7 @@ def _is_one_sen_off(order: Order) -> OrderStory:
     return OrderStory((order.changed(lines=lines, said_tax=cents(3 * SELDOM / 10)),))
 
 
-def _is_rounded_off(order: Order) -> OrderStory:
+def _rounded_off_story(order: Order) -> OrderStory:
     return OrderStory((order.changed(round_off=-CENT),))
 
 
@@ -635,59 +635,59 @@ def _worth(order: Order, least: Decimal) -> Order:
     return order.with_line(1, qty=first.qty + (least / unit_price).to_integral_value() + 1)
 
 
-def _is_large(order: Order) -> OrderStory:
+def _large_story(order: Order) -> OrderStory:
     return OrderStory((_worth(order, Decimal("3000.00")),))
 
 
-def _is_large_and_the_approvers(order: Order) -> OrderStory:
+def _large_by_approver_story(order: Order) -> OrderStory:
     return OrderStory((_worth(order, Decimal("3000.00")).changed(created_by=shop.APPROVER),))
 
 
-def _is_huge(order: Order) -> OrderStory:
+def _huge_story(order: Order) -> OrderStory:
     return OrderStory((_worth(order, Decimal("10000.00")),))
 
 
-def _is_huge_and_nameless(order: Order) -> OrderStory:
+def _huge_and_nameless_story(order: Order) -> OrderStory:
     return OrderStory(
         (_worth(order, Decimal("10000.00")).changed(customer=replace(order.customer, tin=None)),)
     )
 
 
 PLANS = (
-    Plan(36, _has_the_new_item),
-    Plan(1, _has_new_item_and_new_customer, business=True),
-    Plan(4, _has_a_new_customer, business=True),
+    Plan(36, _new_item_story),
+    Plan(1, _new_item_and_new_customer_story, business=True),
+    Plan(4, _new_customer_story, business=True),
     Plan(3, _spelled("TEA-OOLONG-50 ")),
     Plan(2, _spelled("TEA–OOLONG-50")),
     Plan(1, _spelled("tea-oolong-50")),
-    Plan(2, _has_anothers_tin, business=True),
+    Plan(2, _other_customers_tin_story, business=True),
     Plan(2, _in_unit("TIN", "3")),
     Plan(1, _in_unit("BOX", "0.3")),
     Plan(2, _taxed("SR-6")),
     Plan(2, _taxed("ZERO")),
-    Plan(3, _is_in_dollars, business=True),
-    Plan(3, _is_one_sen_off),
-    Plan(2, _is_rounded_off),
-    Plan(7, _is_large, business=True),
-    Plan(1, _is_large_and_the_approvers, business=True),
-    Plan(1, _is_huge, business=True),
-    Plan(1, _is_huge_and_nameless, business=True),
-    Plan(18, _stays_unpaid),
-    Plan(10, _is_paid_later),
-    Plan(14, _is_cancelled_unpaid),
-    Plan(6, _is_a_draft),
-    Plan(4, _is_refunded_first),
-    Plan(3, _came_back),
-    Plan(3, _is_refunded_after),
-    Plan(2, _is_cancelled_after),
-    Plan(1, _is_an_exception),
-    Plan(2, _has_an_unknown_status),
-    Plan(8, _is_partly_delivered),
-    Plan(5, _is_delivered_in_parts),
-    Plan(3, _is_edited_after_posting),
-    Plan(4, _is_edited_after_approval, business=True),
-    Plan(12, _is_approved_as_it_is, business=True),
-    Plan(5, _is_delivered_thrice),
-    Plan(6, _is_sent_again_unchanged),
-    Plan(3, _comes_out_of_order),
+    Plan(3, _dollar_story, business=True),
+    Plan(3, _one_sen_off_story),
+    Plan(2, _rounded_off_story),
+    Plan(7, _large_story, business=True),
+    Plan(1, _large_by_approver_story, business=True),
+    Plan(1, _huge_story, business=True),
+    Plan(1, _huge_and_nameless_story, business=True),
+    Plan(18, _stays_unpaid_story),
+    Plan(10, _paid_later_story),
+    Plan(14, _cancelled_unpaid_story),
+    Plan(6, _draft_story),
+    Plan(4, _refunded_first_story),
+    Plan(3, _came_back_story),
+    Plan(3, _refunded_after_story),
+    Plan(2, _cancelled_after_story),
+    Plan(1, _exception_story),
+    Plan(2, _unknown_status_story),
+    Plan(8, _partly_delivered_story),
+    Plan(5, _delivered_in_parts_story),
+    Plan(3, _edited_after_posting_story),
+    Plan(4, _edited_after_approval_story, business=True),
+    Plan(12, _approved_unchanged_story, business=True),
+    Plan(5, _delivered_three_times_story),
+    Plan(6, _resent_unchanged_story),
+    Plan(3, _out_of_order_story),
 )

@@ -514,9 +514,9 @@ def _billed_in_parts(session: DatabaseSession) -> set[int]:
 
 
 def count_classes(session: DatabaseSession) -> dict[str, int]:
-    """Return how many records were held, or refused by a target, under each failure word.
+    """Return failure word -> number of records with a hold or a refused call of its error classes.
 
-    A record that waits for an approval did not fail.
+    Holds that only wait for an approval are not counted.
     """
     attempted = session.query(Posting.record_id).join(Push, Push.posting_id == Posting.id)
     attempted = attempted.join(Attempt, Attempt.push_id == Push.id)

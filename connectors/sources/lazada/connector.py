@@ -258,7 +258,7 @@ class Lazada:
         return ExampleCall(headers=headers, body=raw, signed=words)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds of records whose every change since a moment is listed by a pull."""
+        """Return the record kinds for which a pull lists every change since its start time."""
         return ("order",)
 
     def begin(self, since: datetime) -> str:

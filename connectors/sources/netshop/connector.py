@@ -258,7 +258,7 @@ class NetShop(SignedJson):
         return read(place, payload, zone)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds of records whose every change since a moment is listed by a pull."""
+        """Return the record kinds for which a pull lists every change since its start time."""
         return ("order", "refund", "delivery", "purchase", "settlement")
 
     def begin(self, since: datetime) -> str:

@@ -303,7 +303,7 @@ class Shopify:
         return ExampleCall(headers=headers, body=raw, signed=words)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds of records whose every change since a moment is listed by a pull.
+        """Return the record kinds for which a pull lists every change since its start time.
 
         Refunds are left out: Shopify does not list old orders to apps without `read_all_orders`, so
         their refunds would be reported as deleted.

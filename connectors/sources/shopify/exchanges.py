@@ -65,7 +65,10 @@ def split_exchange(place: str, order: Payload) -> tuple[Payload, ...]:
     groups = _groups(order_part)
     if not groups or len(groups) > len(MARKS) or order_part.errors:
         return (order,)
-    split = (_sale(order_part, frozenset().union(*groups)), *_exchanges(order_part, groups))
+    split = (
+        _sale(order_part, frozenset().union(*groups)),
+        *_build_exchange_orders(order_part, groups),
+    )
     return (order,) if order_part.errors else split
 
 
@@ -291,7 +294,7 @@ def _is_sent(item: Part, sent: Mapping[str, int]) -> bool:
     return fulfilled or sent.get(item.text("id"), 0) >= item.whole("quantity")
 
 
-def _exchanges(order: Part, groups: Sequence[Group]) -> Iterator[Payload]:
+def _build_exchange_orders(order: Part, groups: Sequence[Group]) -> Iterator[Payload]:
     """Yield the items of each exchange as an order of their own.
 
     What the buyer still owes is for the latest exchanges: Shopify collects each balance with its
@@ -301,11 +304,19 @@ def _exchanges(order: Part, groups: Sequence[Group]) -> Iterator[Payload]:
     lefts = [_remaining_worth(order, group, inside) for group in groups]
     for at, (group, mark) in enumerate(zip(groups, MARKS, strict=False)):
         owes = owed > sum(lefts[at + 1 :], ZERO)
-        yield _exchange(order, group, mark, _returned_at(order, at, len(groups)), owes=owes)
+        yield _build_exchange_order(
+            order, group, mark, _returned_at(order, at, len(groups)), owes=owes
+        )
 
 
-def _exchange(order: Part, added: Group, mark: str, returned_at: object, *, owes: bool) -> Payload:
-    """Return the added items as an order of their own, of the day on which goods came back."""
+def _build_exchange_order(
+    order: Part, added: Group, mark: str, returned_at: object, *, owes: bool
+) -> Payload:
+    """Return one exchange's added items as a separate order, dated on the day of the return.
+
+    `mark` is appended to the order's id and name. With `owes`, the buyer still owes money for it;
+    otherwise a partially paid order becomes paid.
+    """
     inside = order.flag("taxes_included")
     total, tax = _goods(order, added, inside)
     value = _with_items(order, added, only_added=True)

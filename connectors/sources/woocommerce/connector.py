@@ -194,7 +194,7 @@ class WooCommerce:
         return _read_body(raw, "file-" + hashlib.sha256(raw).hexdigest(), "", zone, signed=False)
 
     def listed_kinds(self, settings: Settings) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the kinds of records whose every change since a moment is listed by a pull."""
+        """Return the record kinds for which a pull lists every change since its start time."""
         return ("order", "refund")
 
     def begin(self, since: datetime) -> str:

@@ -502,7 +502,10 @@ def _refund_lines(
 
 
 def _remainder_line(inside: str, refund: Given, remainder: Decimal, lines: int) -> dict[str, Cell]:
-    """Return the line of what the lines of a refund leave of its amount."""
+    """Return a line for the part of a refund's amount that its lines do not cover.
+
+    Up to 0.01 per line is rounding. `lines`: the number of lines.
+    """
     if abs(remainder) <= _SEN * lines:
         return _own_line(inside, ROUNDING, "Rounding", remainder)
     name = "Difference" if lines else _text(refund, "reason") or "Refund of an amount"

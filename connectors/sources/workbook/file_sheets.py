@@ -422,7 +422,7 @@ def missing_of(
         if not owners:
             yield items, owner
         elif owners == [owner] and (orders, "id") not in filled:
-            yield from _nameless(parts, filled)
+            yield from _missing_order_id(parts, filled)
 
 
 def _needed(parts: FileSheets, part: str) -> Iterator[str]:
@@ -438,13 +438,12 @@ def _needed(parts: FileSheets, part: str) -> Iterator[str]:
             yield named[field_schema.name] if parts.joined else field_schema.name
 
 
-def _nameless(
+def _missing_order_id(
     parts: FileSheets, filled: Mapping[tuple[str, str], str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the missing order id column if items name orders by an id and the orders only have
-    numbers.
+    """Yield the orders' id column as missing if the items' order references need it.
 
-    Not needed if the items' values match the orders' numbers.
+    They do not need it if they match order numbers.
     """
     orders, items = parts.orders.name, parts.items.name
     numbers = _texts(parts.orders, filled.get((orders, "number"), ""))

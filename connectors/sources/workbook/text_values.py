@@ -379,9 +379,10 @@ def days_of(values: Iterable[object]) -> Days:
 
 
 def readings(parts: DateParts) -> dict[DayOrder, str]:
-    """Return the possible readings of a date's three numbers, in ISO form by date order.
+    """Return date order -> ISO date for each possible order of a date's three numbers.
 
-    A month is at most 12, a day at most 31. A four-digit year never comes first.
+    An order is left out if its month is above 12 or its day above 31. The year comes first only as
+    two digits, if the last number also has two digits.
     """
     first, second, third = (number.zfill(2) for number in parts)
     year = third if len(third) > 2 else f"{_CENTURY}{third}"

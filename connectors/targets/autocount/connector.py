@@ -209,12 +209,16 @@ _PARTY_NOT_SHOWN: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 A_PAGE: Final = 100
 
 MORE_CALLS: Final = 2
-"""What a document costs more where its party may be created: that, and the document once more."""
+"""Additional calls per document if its party may be created: the creation, and a second attempt."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """Customers or suppliers: where they are, and what documents call one."""
+class _PartyKind:
+    """Customers or suppliers in AutoCount's API.
+
+    `path` is their endpoint. `code` and `name` are the document fields for a party's code and
+    name.
+    """
 
     path: str
     code: str
@@ -222,13 +226,13 @@ class _Kind:
 
     @property
     def thing(self) -> str:
-        """AutoCount's name of such a party in its error messages, such as "Debtor"."""
+        """The word for the party in AutoCount's error messages, such as "Debtor"."""
         return self.path[1:].capitalize()
 
 
-_KINDS: Final[Mapping[Listed, _Kind]] = {
-    "customer": _Kind("/debtor", "debtorCode", "debtorName"),
-    "vendor": _Kind("/creditor", "creditorCode", "creditorName"),
+_PARTY_KINDS: Final[Mapping[Listed, _PartyKind]] = {
+    "customer": _PartyKind("/debtor", "debtorCode", "debtorName"),
+    "vendor": _PartyKind("/creditor", "creditorCode", "creditorName"),
 }
 
 
@@ -584,18 +588,22 @@ def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A party that a refused document names, and that may be created: where, and with what."""
+class MissingParty:
+    """A missing party of a refused document, with the request that creates it.
+
+    `path` and `body` are the request's. `called` is the party's code and name for messages.
+    """
 
     path: str
     body: bytes
     called: str
 
     def failed(self, answer: Call, refused: Answer) -> Answer | None:
-        """Return the document's answer if its party could not be created; None if the party exists
-        now.
+        """Return the document's final answer if its party could not be created, else None.
 
-        The document itself was refused, so nothing was posted and no lookup is needed.
+        `answer` is the reply to the party's creation, `refused` the document's first answer. Since
+        the document was refused, nothing was posted and no lookup is needed. None means that the
+        party exists now, so that the document can be sent again.
         """
         number = refused.number or ""
         if isinstance(answer, HttpFailure):
@@ -613,7 +621,7 @@ class Missing:
         return replace(refused, words=words)
 
     def noted(self, document_answer: Answer, heard: Call) -> Answer:
-        """Return the document's answer with a note that its party was created first."""
+        """Return the second answer to the document, with a note if its party was created first."""
         if heard.status not in DONE:
             return document_answer
         note = f"{self.called} was created there first."
@@ -623,7 +631,7 @@ class Missing:
         return replace(document_answer, words=words)
 
 
-def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | None:
+def missing(payload: Payload, refused: Answer, settings: Settings) -> MissingParty | None:
     """Return the party that the refused document names and the book lacks.
 
     None if the setting does not allow creating such parties, or the document lacks data for it.
@@ -632,19 +640,19 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
     master = body.get("master") if isinstance(body, dict) else None
     if refused.error_class != "mapping_missing" or not isinstance(master, dict):
         return None
-    for name, kind in _KINDS.items():
+    for name, kind in _PARTY_KINDS.items():
         code = master.get(kind.code)
         says = f"{kind.thing} ({kind.thing}Key = {code}) not exists"
         # This refusal proves that nothing was stored, so the document may go again after the party
         # exists.
         if name in kind_names and code and says in refused.words:
-            return _of(kind, str(code), master, payload, settings)
+            return _missing_party(kind, str(code), master, payload, settings)
     return None
 
 
-def _of(
-    kind: _Kind, code: str, master: Mapping[str, Any], payload: Payload, settings: Settings
-) -> Missing | None:
+def _missing_party(
+    kind: _PartyKind, code: str, master: Mapping[str, Any], payload: Payload, settings: Settings
+) -> MissingParty | None:
     party_fields = {
         "accNo": code,
         "companyName": master.get(kind.name),
@@ -653,7 +661,9 @@ def _of(
     }
     if not all(party_fields.values()):
         return None
-    return Missing(path=kind.path, body=dumps(party_fields), called=f"{code} ({master[kind.name]})")
+    return MissingParty(
+        path=kind.path, body=dumps(party_fields), called=f"{code} ({master[kind.name]})"
+    )
 
 
 def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableEntry | Found | None:
@@ -666,7 +676,7 @@ def unusable_party(document: OutgoingDocument, base: str, get: Get) -> UnusableE
     schema = payload.SCHEMAS.get(document.document)
     refers = {field.name: field.refers for field in schema.header} if schema else {}
     name = refers.get(schema.party_field, "") if schema else ""
-    kind = next((kind for listed, kind in _KINDS.items() if listed == name), None)
+    kind = next((kind for listed, kind in _PARTY_KINDS.items() if listed == name), None)
     if kind is None or not document.party:
         return None
     answer = get(f"{kind.path}?accNo={quote(document.party, safe='')}")
@@ -688,7 +698,7 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     """Return the list page with this number, counted from 1. It includes inactive entries."""
     page = int(after) if after.isdecimal() else 1
     query = f"page={page}&activeOnly=false&field=registerNo&field=isActive"
-    answer = get(f"{_KINDS[kind].path}/listing?{query}")
+    answer = get(f"{_PARTY_KINDS[kind].path}/listing?{query}")
     if not isinstance(answer, HttpAnswer) or answer.status != HTTPStatus.OK:
         return not_told(answer)
     content = loads(answer.body)

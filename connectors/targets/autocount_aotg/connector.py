@@ -280,7 +280,7 @@ class AutoCountOnTheGo:
     ) -> Found:
         """Look up in the intended account book whether the document is posted under its day."""
         relay = Relay(settings, secret, http)
-        return _kept(look_up(wanted_of(document, settings), relay), secret)
+        return _masked(look_up(wanted_of(document, settings), relay), secret)
 
     def ask_again(
         self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
@@ -289,7 +289,7 @@ class AutoCountOnTheGo:
         AutoCount.
         """
         relay, expected = Relay(settings, secret, http), wanted_of(document, settings)
-        return _kept(ask_again(expected, Ticket.read(ticket), relay), secret)
+        return _masked(ask_again(expected, Ticket.read(ticket), relay), secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
@@ -297,7 +297,7 @@ class AutoCountOnTheGo:
         """Request the list of invoices of the documents' days. The list usually arrives later."""
         expected = [wanted_of(document, settings) for document in documents]
         lookups = ask(expected, Relay(settings, secret, http))
-        return tuple(_kept(lookup, secret) for lookup in lookups)
+        return tuple(_masked(lookup, secret) for lookup in lookups)
 
     def read_later(
         self,
@@ -310,7 +310,7 @@ class AutoCountOnTheGo:
         """Return, for each document, its state in the requested list with this ticket."""
         expected = [wanted_of(document, settings) for document in documents]
         lookups = request_again(expected, ticket, Relay(settings, secret, http))
-        return tuple(_kept(lookup, secret) for lookup in lookups)
+        return tuple(_masked(lookup, secret) for lookup in lookups)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -326,7 +326,7 @@ class AutoCountOnTheGo:
     ) -> ListPage | Found:
         """Return the debtors of the account book. `after` is the id of the request for the list."""
         lookup = list_page(after, Relay(settings, secret, http))
-        return _kept(lookup, secret) if isinstance(lookup, Found) else lookup
+        return _masked(lookup, secret) if isinstance(lookup, Found) else lookup
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Check whether the token is missing or expires within the next minutes."""
@@ -372,7 +372,8 @@ def _in_order(call: Payload, answers: Sequence[Answer]) -> tuple[Answer, ...]:
     )
 
 
-def _kept(lookup: Found, secret: str) -> Found:
+def _masked(lookup: Found, secret: str) -> Found:
+    """Return the lookup's result with the secret masked in its proof."""
     return replace(lookup, proof=masked(lookup.proof, secret))
 
 
@@ -455,28 +456,29 @@ def request_again(expected: Sequence[Wanted], ticket: str, relay: Relay) -> tupl
 
 
 def list_page(request: str, relay: Relay) -> ListPage | Found:
-    """Return the whole list of this request.
+    """Return the account book's whole list of debtors, which the request with this id prepares.
 
-    Without a request, it requests the list and returns an empty page. It does so too if the list
-    was deleted.
+    If the id is blank, or if the request failed or was deleted, request the list and return an
+    empty page with the new request's id. `unknown` while the list is not ready.
     """
     if not request:
-        return _asked(relay)
+        return _request_list(relay)
     state = result(request, relay)
     if isinstance(state, Found):
-        return _asked(relay) if state.status == GONE else state
+        return _request_list(relay) if state.status == GONE else state
     if state.progress in UNDER_WAY:
         words = f"The account book has not listed its debtors yet (request {state.request})."
         return Found(kind="unknown", words=words, proof=state.proof)
     if state.progress == Progress.FAILED:
-        return _asked(relay)
+        return _request_list(relay)
     if not isinstance(state.content, list):
         words = "The account book listed its debtors in a way that nobody can read."
         return Found(kind="unknown", words=words, proof=state.proof)
     return ListPage(tuple(_entry(row) for row in state.rows if row.get("AccNo")), "")
 
 
-def _asked(relay: Relay) -> ListPage | Found:
+def _request_list(relay: Relay) -> ListPage | Found:
+    """Request the list of debtors, and return an empty page with the request's id as the cursor."""
     answer = relay.debtors()
     state = told_of(answer)
     return not_told(answer) if state is None else ListPage((), state.request)

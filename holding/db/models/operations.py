@@ -128,10 +128,11 @@ class SavedView(Base):
 
 
 class Signal(Base):
-    """A state of a company that people must know of; one row from its beginning to its end.
+    """A problem of a company that its users are notified about, such as many failed records or a
+    refused key. One row describes it from its start to its end.
 
-    `key` names its subject within its kind. `money` is currency -> minor units of the `records`
-    that it stops; `tried`: how often people tried in vain to end it.
+    `key` identifies its subject within its kind. `records` are stopped by it, and `money` is their
+    total: currency -> minor units. `tried` counts the users' attempts that did not end it.
     """
 
     __tablename__ = "signal"

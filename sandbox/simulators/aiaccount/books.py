@@ -1,4 +1,4 @@
-"""Hold AiAccount's books: documents, imports, answers by key and settings; read requests."""
+"""Define AiAccount's books: documents, imports, answers by key and settings; read requests."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -201,7 +201,7 @@ class Books(Scripted):
         """Return AiAccount's control acts."""
         return super().acts() | {
             "lock": self._set_lock,
-            "pause": self._set_key,
+            "pause": self._set_key_status,
             "issue": self._issue,
             "quota": self._set_quota,
             "company": self._set_company,
@@ -209,18 +209,21 @@ class Books(Scripted):
         }
 
     def _set_lock(self, body: Mapping[str, Any]) -> None:
+        """Lock a company's books up to and including a day, or unlock them without a day."""
         self._company(body).locked_through = last_day(body)
 
-    def _set_key(self, body: Mapping[str, Any]) -> None:
+    def _set_key_status(self, body: Mapping[str, Any]) -> None:
+        """Set an API key's status; `paused` if the body has none."""
         self.keys[body["key"]].status = str(body.get("status", "paused"))
 
     def _issue(self, body: Mapping[str, Any]) -> None:
-        """Add a key with the first key's permissions."""
+        """Issue an API key with the first key's permissions."""
         first = next(iter(self.keys.values()))
         name = f"key_{31 + len(self.keys)}"
         self.keys[body["key"]] = replace(first, text=body["key"], id=name, status="active")
 
     def _set_quota(self, body: Mapping[str, Any]) -> None:
+        """Set a company's monthly document limit and the number of documents used before."""
         company = self._company(body)
         company.quota = body.get("limit")
         company.quota_used_before = int(body.get("used", 0))

@@ -528,7 +528,10 @@ def way_of(request: Request) -> PartyWay | None:
 def answered(
     books: Books, route: PartyWay, request: Request, fault: Fault
 ) -> tuple[Reply, dict[str, Any]]:
-    """Return the reply to a request, and its ledger line."""
+    """Return the reply to a request about debtors or creditors, and the fields of its ledger line.
+
+    The request lists them, reads one or creates one. `fault` may replace the reply.
+    """
     line_fields = {
         "call": f"party {route.verb}",
         "company": route.book,

@@ -1,4 +1,4 @@
-"""Hold AutoCount's books: documents, master data, keys, planned faults and knock-offs."""
+"""Define AutoCount's books: documents, master data, keys, planned faults and knock-offs."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -194,20 +194,23 @@ class Books(Scripted):
             "lag": self._set_lag,
             "hide": self._set_hidden,
             "book": self._set_book,
-            "rekey": self._set_key,
+            "rekey": self._replace_key_secret,
         }
 
     def _set_lock(self, body: Mapping[str, Any]) -> None:
+        """Lock an account book up to and including a day, or unlock it without a day."""
         self.book(body).locked_through = last_day(body)
 
     def _set_lag(self, body: Mapping[str, Any]) -> None:
+        """Set how many of the next reads miss the latest changes."""
         self.lag = int(body.get("reads", 1))
 
     def _set_hidden(self, body: Mapping[str, Any]) -> None:
+        """Set the fields that reads leave out."""
         self.hidden = frozenset(map(str, body.get("fields", ())))
 
     def _set_book(self, body: Mapping[str, Any]) -> None:
-        """Add codes; replace decimals, the home currency and fiscal days."""
+        """Change an account book: add codes and parties, replace its settings."""
         book = self.book(body)
         for name in _SETS:
             getattr(book, name).update(map(str, body.get(name, ())))
@@ -242,7 +245,8 @@ class Books(Scripted):
             return home
         return str(master.get("currencyCode") or party.get("currencyCode") or home)
 
-    def _set_key(self, body: Mapping[str, Any]) -> None:
+    def _replace_key_secret(self, body: Mapping[str, Any]) -> None:
+        """Replace an API key's secret."""
         self.keys[body["key_id"]].secret = str(body["secret"])
 
     def book(self, body: Mapping[str, Any]) -> AccountBook:

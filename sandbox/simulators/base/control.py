@@ -22,13 +22,14 @@ B = TypeVar("B", bound=Scripted)
 
 
 class StandIn(ABC, Generic[B]):
-    """A target as seen from outside.
+    """A simulated target.
 
-    Requests are handled one at a time; every ledger line has already taken effect.
+    Requests are handled one at a time. At the start, all lines of the ledger are applied to the
+    books. `hang`: seconds by which a delayed reply comes late.
     """
 
     ids = "req_{}"
-    """How the id of a request is made from its number."""
+    """The template of a request's id, filled with its number."""
 
     def __init__(self, books: B, ledger: Ledger, clock: Clock, *, hang: float) -> None:
         self.books = books
@@ -69,13 +70,13 @@ class StandIn(ABC, Generic[B]):
 
     @abstractmethod
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Return the target's reply, and whether the caller waits for it."""
+        """Return the target's reply, and whether it is sent only after `hang` seconds."""
 
     def follow(self, act: str, body: Mapping[str, Any], request_id: str) -> None:
-        """Run an act's effects outside the books, after they changed."""
+        """Run a control act's effects outside the books, after the books have changed."""
 
     def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
-        """Put lines on the disk, then let them take effect."""
+        """Write lines to the ledger, then apply them to the books."""
         for line in self.ledger.write(lines, sync=sync):
             self.books.apply(line)
 

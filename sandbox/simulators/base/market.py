@@ -26,7 +26,7 @@ REST: Final = {
 }
 FAULTS: Final = {**ON_THE_WAY, **REST}
 ENOUGH: Final = 5
-"""So many webhooks in a row that were not taken, and no more are sent."""
+"""After this number of failed webhooks in a row, no more are sent."""
 _PAGE: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -40,7 +40,7 @@ class App:
 
 
 class MarketBooks(ShopBooks):
-    """The orders, and how many times the tokens were exchanged, last at which moment."""
+    """The orders, the number of token exchanges, and the time of the last exchange."""
 
     def rewind(self) -> None:
         """Reset to no orders and no access tokens."""
@@ -55,7 +55,10 @@ class MarketBooks(ShopBooks):
 
 
 class Market(Shop):
-    """One seller. `per_minute`: how many questions are answered in a minute."""
+    """A simulated marketplace with one seller, whose API requires signatures and access tokens.
+
+    `per_minute`: the number of requests that it accepts in a minute.
+    """
 
     faults = FAULTS
     exchange_at = ""
@@ -74,7 +77,7 @@ class Market(Shop):
     ) -> None:
         super().__init__(books, ledger, clock, to=to, life=life)
         self.market, self.app, self._per_minute = books, app, per_minute
-        self._asked: list[datetime] = []
+        self._request_times: list[datetime] = []
 
     @abstractmethod
     def shown(self, request: Request) -> Reply:
@@ -86,7 +89,7 @@ class Market(Shop):
 
     @abstractmethod
     def wrong(self, what: str) -> Reply:
-        """Return an error in the marketplace's words: server, limit, token, permission."""
+        """Return the marketplace's own error for `server`, `limit`, `token` or `permission`."""
 
     @abstractmethod
     def trial(self) -> Webhook:
@@ -102,11 +105,13 @@ class Market(Shop):
 
     @property
     def refresh(self) -> str:
-        """The only refresh token that is taken."""
+        """The only refresh token that is accepted."""
         return f"refresh-{self.market.exchanges}"
 
     def exchange(self, refresh_token: str) -> bool:
-        """Make the next pair of tokens for the newest refresh token, which is used up by it."""
+        """Issue new tokens for the newest refresh token, which is then used up; return False for
+        another token.
+        """
         if refresh_token != self.refresh:
             return False
         line = {"at": self.now().isoformat(), "call": "token", "effect": "granted"}
@@ -118,7 +123,7 @@ class Market(Shop):
         return self.books.failures >= ENOUGH
 
     def play(self) -> None:
-        """Try the address, then play as every shop."""
+        """Send a trial webhook to the address, then play as every shop."""
         if self._to:
             with self._lock:
                 self._post(self.trial(), 0, "trial")
@@ -193,10 +198,12 @@ class Market(Shop):
 
     def _busy(self) -> Reply | None:
         now = self.now()
-        self._asked = [moment for moment in self._asked if now - moment < timedelta(minutes=1)]
-        if len(self._asked) >= self._per_minute:
+        self._request_times = [
+            moment for moment in self._request_times if now - moment < timedelta(minutes=1)
+        ]
+        if len(self._request_times) >= self._per_minute:
             return self.wrong("limit")
-        self._asked.append(now)
+        self._request_times.append(now)
         return None
 
 

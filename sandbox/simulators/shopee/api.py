@@ -35,7 +35,7 @@ MOST: Final = 100
 AT_ONCE: Final = 50
 
 VALID: Final = 300
-"""Seconds around its moment in which a question is taken."""
+"""A request is accepted for this many seconds before and after its timestamp."""
 
 _ERRORS: Final = {
     "server": ("error_server", "Something wrong. Please try later."),
@@ -44,8 +44,8 @@ _ERRORS: Final = {
     "permission": ("error_permission", "You don't have the permission to call this API."),
     "shop": ("error_auth", "Invalid shop_id: partner and shop are not linked."),
 }
-"""Of these words the contract has error_auth alone (K); that an app lacks a right, that a shop is
-another's, and the sentences are ours (O).
+"""Only the word error_auth is in Shopee's contract (K). The errors for a missing permission and
+another shop, and all sentences, are our own (O).
 """
 
 _STATUS, _RETURN, _TRIAL = 3, 29, 0
@@ -55,7 +55,7 @@ _ALWAYS: Final = ("order_sn", "region", "currency", "cod", "order_status", "crea
 ShopeeOrder = dict[str, Any]
 
 ID = 9_007_199_254_740_993
-"""What ids are counted from: above 2^53, where who reads them as floats is off by one."""
+"""The base of all ids. It is above 2^53, so a client that reads ids as floats is off by one."""
 
 GOODS = (
     ("TEE", "TEE-BLK-M", "Tee", "Black,M", 55.00, 49.50),
@@ -78,11 +78,11 @@ CENT: Final = Decimal("0.01")
 _MOST, _AT_ONCE = 100, 50
 
 _UNSHOWN: Final = ("voucher", "platform_voucher", "returns")
-"""What the shop knows of an order and get_order_detail does not show."""
+"""Fields of our stored orders that get_order_detail does not return."""
 
 
 class ShopeeBooks(MarketBooks):
-    """The orders, and what was released of each by its number."""
+    """The orders, and the release of each order by order number."""
 
     def rewind(self) -> None:
         """Reset to no orders and no releases."""
@@ -97,7 +97,7 @@ class ShopeeBooks(MarketBooks):
 
 
 class Shopee(Market):
-    """One shop."""
+    """A simulated Shopee shop: its API and its webhooks."""
 
     exchange_at = TOKEN
 
@@ -435,7 +435,7 @@ def shown(order: ShopeeOrder) -> ShopeeOrder:
 
 
 class EscrowControl(ShopControl):
-    """The control calls of a shop, and one that releases money."""
+    """The control calls of a shop, and the control call that releases money."""
 
     def __init__(self, shop: Shop, books: ShopeeBooks) -> None:
         super().__init__(shop)
@@ -477,7 +477,14 @@ class EscrowControl(ShopControl):
 def escrow(
     books: ShopeeBooks, number: int, arguments: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
-    """Return an order's list entry and the income behind it."""
+    """Return the release of an order's money, as Shopee shows it.
+
+    `listed` is its entry in the list of releases. `detail` is its income, with the amount paid,
+    fees, vouchers and refunds.
+
+    Without an order of this number, the argument `foreign` is the paid amount. `bears` is Shopee's
+    share of the voucher, `off` is added to the listed amount alone, and `adjust` are adjustments.
+    """
     order = books.orders.get(number)
     total = Decimal(str(order["total_amount"] if order else arguments.get("foreign", "10.00")))
     back = sum(
@@ -527,7 +534,7 @@ def escrow(
 
 
 def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
-    """Return a page of releases between two moments, newest first; or the fault."""
+    """Return a page of releases between two times, newest first, or an error message."""
     since, until = int(query["release_time_from"]), int(query["release_time_to"])
     number, size = int(query.get("page_no", "1")), int(query.get("page_size", "40"))
     if until < since or number < 1 or not 0 < size <= _MOST:
@@ -540,7 +547,7 @@ def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
 
 
 def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
-    """Return the incomes of the orders in a body; or the fault."""
+    """Return the incomes of the orders that a request body lists, or an error message."""
     numbers = json.loads(body)["order_sn_list"]
     if not isinstance(numbers, list) or not 0 < len(numbers) <= _AT_ONCE:
         return "Your request exceeds the max limit of 50 orders."

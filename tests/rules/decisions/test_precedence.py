@@ -118,7 +118,7 @@ def test_a_glance_says_of_every_case_what_the_story_says() -> None:
             )
             outcome = in_every_way(program, *asked)
             with decimal.localcontext(CONTEXT):
-                quick += kind.glances.seen(kind.opened(*asked)) is not None
+                quick += kind.glances.glance(kind.opened(*asked)) is not None
             states.update((status, decision.state) for decision in outcome.decisions)
     assert quick == 192
     assert {state for status, state in states if status == "Paid"} == {
