@@ -382,9 +382,9 @@ class _Answered:
             plan_remainder(self.batch, self.made, self.decision, self.rows, seq)
 
     def _asked(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """Hold the findings about the whole route on its last document, and return them.
+        """Open holds on the last document for findings about the whole route, and return them.
 
-        An edit in the target is held on the edited document, which a person may have sent again.
+        An edit in the target is held on the edited document, which may have been sent again.
         """
         step_routes = {step.route for step in self.steps}
         route_findings = [
@@ -409,7 +409,7 @@ class _Answered:
         return open_findings
 
     def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:
-        """Hold the approvals that a step still needs for exactly its content, and return them."""
+        """Open holds for the approvals that a step's content still needs; return their findings."""
         row, document = self._row(step.route, step.seq), step.document or self.decision.document
         if plan_parts.is_void_there(step, row):
             return ()

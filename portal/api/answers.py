@@ -53,7 +53,7 @@ OPTIONAL_ADDRESS: Final[Schema] = {**ADDRESS, "type": ["string", "null"]}
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Hold one page of open holds, and `next`, the `after` of the next page (None: last page)."""
+    """One page of open holds, and `next`, the `after` of the next page (None: last page)."""
 
     holds: tuple[Waiting, ...]
     next: int | None
@@ -95,7 +95,7 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Hold the hold that an act changed, and the sentence of the audit trail."""
+    """The hold that an act changed, and its sentence in the audit trail."""
 
     hold: int
     said: str

@@ -39,7 +39,7 @@ Judged = Generator[tuple[Block, Tally], None, None]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Hold one rule set that passed its checks, with the entries that its files bring."""
+    """One rule set that passed its checks, with the entries that its files bring."""
 
     ruleset: Ruleset
     hash: str
@@ -48,7 +48,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Hold what records are judged by; `now` is the clock of records without a time."""
+    """The two rule sets to compare, with what both need; `now` is the clock of records without a
+    time.
+    """
 
     old: Rules
     new: Rules
@@ -127,7 +129,7 @@ Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Hold a run's progress: the records so far, and the share of the files."""
+    """A run's progress: the records so far, and the share of the files."""
 
     records: int
     share: float
@@ -139,7 +141,7 @@ def _program(rules: Rules, plan: Plan) -> Program:
 
 @dataclass(slots=True)
 class RunResult:
-    """Hold the result of a run; an interrupted run covers about `share` of the files."""
+    """The result of a run; an interrupted run covers about `share` of the files."""
 
     tally: Tally
     share: float = 0.0
@@ -224,7 +226,7 @@ def usable_processes() -> int:
 
 
 class WorldLine(msgspec.Struct, forbid_unknown_fields=True):
-    """Hold the changes of one revision; null removes an entry or a target.
+    """The changes of one revision; null removes an entry or a target.
 
     `later` has all entries that count from a day on, if they differ from the line above: day, table
     (blank: a unit), key, id, numerator, denominator (0 unless a unit), value.
@@ -239,7 +241,7 @@ class WorldLine(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class WorldState:
-    """Hold all tables and targets at one revision."""
+    """All tables and targets at one revision."""
 
     maps: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     units: Mapping[str, UnitEntry] = field(default_factory=dict)
@@ -397,7 +399,7 @@ _Facts: Any = _strict_struct(Facts)
 
 
 class RecordLine(msgspec.Struct, forbid_unknown_fields=True):
-    """Hold the fields of one line; only `body` is required."""
+    """The fields of one line; only `body` is required."""
 
     body: dict[str, object]
     kind: str | None = None

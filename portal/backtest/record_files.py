@@ -47,7 +47,7 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Hold some whole lines of a file.
+    """Consecutive whole lines of a file.
 
     `share` is the part of all files up to the block's end. For a file that is not compressed, `at`
     and `size` are the block's place on disk in bytes.
@@ -96,7 +96,7 @@ def _open_text(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 @dataclass(frozen=True, slots=True)
 class RecordFiles:
-    """Hold the files of RECORDS in their order, their total size in bytes, and the worlds file."""
+    """The files of RECORDS in their order, their total size in bytes, and the worlds file."""
 
     files: tuple[Path, ...]
     size: int
@@ -198,7 +198,7 @@ def write(
 
 
 class _PlainWorld(NamedTuple):
-    """Hold the parts of a world that a line of worlds.jsonl has."""
+    """The parts of a world that a line of worlds.jsonl has."""
 
     maps: Mapping[str, Mapping[str, object]]
     units: Mapping[str, object]

@@ -42,7 +42,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold a finished tally, its examples, and the counts of each rule."""
+    """A finished tally, its examples, and the counts of each rule."""
 
     tally: Tally
     share: float

@@ -191,7 +191,7 @@ def _print_first(lines: Sequence[str], limit: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
-    """Hold the outcome of one check of the installation."""
+    """The outcome of one check of the installation."""
 
     name: str
     ok: bool

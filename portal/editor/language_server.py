@@ -77,7 +77,7 @@ class RefusedError(JsonRpcException):
 
 @dataclass(frozen=True)
 class RulesSnapshot:
-    """Hold a rule set's content and findings at one moment."""
+    """A rule set's content and findings at one moment."""
 
     files: Files
     ruleset: Ruleset
@@ -139,7 +139,7 @@ class RulesSnapshot:
 
 
 class RuleSet:
-    """Hold one folder of rules; files are named by their path within the folder.
+    """One folder of rules; files are named by their path within the folder.
 
     Texts open in the editor override the disk. `trouble` is the reason why files on disk could not
     be read.

@@ -409,7 +409,7 @@ def _join_sentences(sentences: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Hold a finding message with values: longest words, pattern, translation and quoted values."""
+    """A finding message with values: longest words, pattern, translation and quoted values."""
 
     words: str
     pattern: re.Pattern[str]
@@ -527,7 +527,7 @@ def _quoted(pieces: list[tuple[str, bool]]) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Hold a message with values: rank, longest words, pattern and translation.
+    """A message with values: rank, longest words, pattern and translation.
 
     A `short` message has so few words that other sentences contain them. A `slight` message has no
     words of its own, so its values must be known texts.

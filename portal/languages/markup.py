@@ -32,21 +32,21 @@ SEPARATOR: Final = re.compile(r"(\s*·\s*)")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Hold words as they are in the template."""
+    """A text as it is written in the template."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Hold an expression whose value is filled in."""
+    """An expression whose value is filled in."""
 
     node: nodes.Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Hold the start or the end of an element inside a sentence; `parts` are its statements."""
+    """The start or the end of an element inside a sentence; `parts` are its statements."""
 
     name: str
     parts: tuple[nodes.Node, ...]
@@ -55,7 +55,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Solid:
-    """Hold an element that counts as one value, such as code or a time."""
+    """An element that counts as one value, such as code or a time."""
 
     name: str
     parts: tuple[nodes.Node, ...]
@@ -63,14 +63,14 @@ class Solid:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Hold markup that ends a sentence."""
+    """Markup that ends a sentence."""
 
     parts: tuple[nodes.Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Hold a condition: its tests, and one branch more than tests (the else)."""
+    """A condition: its tests, and one branch more than tests (the else)."""
 
     tests: tuple[nodes.Expr, ...]
     branches: tuple[tuple["Atom", ...], ...]

@@ -78,7 +78,7 @@ def missing() -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Hold the values to choose from: suggestions while no text is typed, and matches of the text.
+    """The values to choose from: suggestions while no text is typed, and matches of a typed text.
 
     `more` means that some matches are left out. `complete` are targets that listed all their codes.
     """
@@ -92,7 +92,7 @@ class Pick:
 
 @dataclass(slots=True)
 class Opened:
-    """Hold the missing value that the page shows, and its form's fields.
+    """The missing value that the page shows, and its form's fields.
 
     `known` describes the chosen or typed value.
     """

@@ -81,7 +81,7 @@ _ANSWER_SIGNS = {"answered": "yes", "open": "RISK", "never": "-"}
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Hold rule files by the path people see, and CSV files by the path that rules name."""
+    """Rule files by the path people see, and CSV files by the path that rules name."""
 
     rules: Mapping[str, str]
     csv: Mapping[str, str]
@@ -465,7 +465,7 @@ def _document_lines(outcome: "Outcome", route: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class LastBacktest:
-    """Hold the last backtest's summary, and a sentence for each check and approval by name."""
+    """The last backtest's summary, and a sentence for each check and approval by name."""
 
     say: str
     rules: Mapping[str, str] = field(default_factory=dict)

@@ -86,7 +86,7 @@ _FIELD_KIND: Final = {"tax_code": "tax"}  # list kind -> field kind, where they 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Hold one fact about a target: its name, and a sentence."""
+    """One fact about a target: its name, and a sentence."""
 
     name: str
     says: str

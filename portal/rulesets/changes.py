@@ -309,7 +309,7 @@ class DiffLine:
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """Hold one file's differences, and its counts of added and removed lines."""
+    """One file's differences, and its counts of added and removed lines."""
 
     path: str
     lines: tuple[DiffLine, ...]
@@ -320,7 +320,7 @@ class FileDifference:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Hold the changed meanings and the changed lines."""
+    """The differences of two rule sets: changed meanings and changed lines."""
 
     meaning: tuple[Meaning, ...]
     files: tuple[FileDifference, ...]

@@ -153,7 +153,7 @@ def try_record(path: str) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditorState:
-    """Hold the editor's text, its base version, its save time, and the saved text's mark."""
+    """The editor's text, its base version, its save time, and the saved text's mark."""
 
     text: str
     base_no: int
@@ -433,7 +433,7 @@ def store_draft(path: str, text: str, saved_mark: str | None = None) -> EditorSt
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Hold the version that a draft is based on."""
+    """The version that a draft is based on."""
 
     id: int | None
     no: int

@@ -107,7 +107,7 @@ def settings() -> "Settings":
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Hold an open database with its clock and the settings."""
+    """An open database with its clock and the settings."""
 
     settings: "Settings"
     database: "Database"

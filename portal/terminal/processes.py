@@ -56,7 +56,7 @@ def start_queue(place: Installation) -> "EmbeddedRedis | None":
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Hold a running process, and the module and arguments it was started with."""
+    """A running process, and the module and arguments it was started with."""
 
     module: str
     words: tuple[str, ...]
