@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from holding.programs.world import Back, _backs, _to_base, quantity_of
+from holding.programs.world import TargetQuantity, _target_quantities, _to_base, quantity_of
 from rules.facts import Entry, ItemUnits, TargetState, UnitEntry, World
 
 UNITS = {
@@ -39,10 +39,10 @@ def test_entries_that_lead_in_a_circle_end() -> None:
     assert _to_base("A", "", {"A": UnitEntry(1, 2, 1, "B"), "B": UnitEntry(2, 2, 1, "A")})
 
 
-def _back(world: World, quantity: int) -> list[Back]:
+def _back(world: World, quantity: int) -> list[TargetQuantity]:
     found = _to_base("CTN", "TEA-1", UNITS)
     assert found is not None
-    return list(_backs(world, found, Fraction(quantity), "TEA-1"))
+    return list(_target_quantities(world, found, Fraction(quantity), "TEA-1"))
 
 
 def test_what_a_target_counts_otherwise_is_not_what_was_ordered() -> None:
