@@ -149,7 +149,7 @@ class Story:
         return {
             1: r"paid, version 1, source time \d{4}-\d\d-\d\d \d\d:\d\d\.",
             2: r"approver, <now>, content hash [0-9a-f]{12}\. In the source: not recorded\.",
-            3: r"21 of 21 fields: 8 through mapping tables, 0 constants\.",
+            3: r"21 of 21 fields: 9 through mapping tables, 0 constants\.",
             4: r"Yes: line 1: 400 PCS × 1 = 400 PCS\.",
             5: r"No\. Version 1 is the latest version\.",
             6: r"Yes, in rule version 1 \(hash [0-9a-f]{12}\), unique by number in history; .*"
