@@ -166,7 +166,7 @@ RAW = "Take the quantity in base units, as in_base gives it"
          "'Quantity' is in the unit of the record, but UOM is the base unit"),
         (SHOP, "= base_unit(line.sku)", "= line.uom",
          "'UOM' is the unit of the record, but Quantity is in base units"),
-        (SHOP, "= round(line.by_piece, 0.0001)", "= line.price",
+        (SHOP, "= line.each_one", "= line.price",
          "'UnitPrice' is for the unit of the record, but Quantity is in base units"),
         (GOODS, "bill     line.delivered of line.ordered", "bill     line.delivered of line.qty",
          "bill takes line.delivered in base units of line.qty in the unit of the record"),
@@ -193,7 +193,7 @@ def test_T19f_a_computed_field_that_forgets_the_conversion_is_found_where_it_is_
 
 
 def test_T19g_a_document_all_in_the_units_of_the_record_is_right(tmp_path: Path) -> None:
-    price = "= round(line.by_piece, 0.0001)"
+    price = "= line.each_one"
     pieces = (
         "= line.pieces",
         "= line.qty",
