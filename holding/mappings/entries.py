@@ -342,7 +342,7 @@ def usage_by_day(session: Session, company_id: int, table: str, key: str) -> dic
 
 
 def refuse_removal(used: Used, entry_name: str = "") -> Refusal | None:
-    """Refuse to remove an entry that records used."""
+    """Return why an entry cannot be removed: records used it. None if none did."""
     if used == NOBODY:
         return None
     records = plural(used.records, "record")

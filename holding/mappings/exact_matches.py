@@ -637,7 +637,7 @@ def choose_value(candidates: Candidates) -> tuple[str, str]:
 
 
 def _describe_near_match(candidates: Candidates) -> str:
-    """Return the best value that nearly matches, and what it lacks."""
+    """Return a sentence with the best near match and why it is not chosen, or NOTHING."""
     for value, candidate in candidates.items():
         if candidate.reasons:
             return f"{candidate.reasons[0]} as {value}, but {' and '.join(candidate.against)}"

@@ -67,12 +67,12 @@ def of_team(session: Session, company_id: int, team_id: int | None) -> Digest:
 
 def _digest(session: Session, *conditions: ColumnElement[bool]) -> Digest:
     groups = _groups(session, *conditions)
-    records, money = _whole(session, *conditions) if groups else (0, {})
+    records, money = _count_records(session, *conditions) if groups else (0, {})
     return Digest(groups, records, money)
 
 
-def _whole(session: Session, *conditions: ColumnElement[bool]) -> tuple[int, Sums]:
-    """Return how many records are on hold, and their money."""
+def _count_records(session: Session, *conditions: ColumnElement[bool]) -> tuple[int, Sums]:
+    """Return how many records the matching holds concern, each once, and their amounts."""
     single = counted_holds(*conditions).c
     query = (
         select(single.currency, func.count().label("records"))

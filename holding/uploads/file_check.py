@@ -552,9 +552,9 @@ def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, st
 
 
 def _mapped_fields(ruleset: Ruleset) -> set[tuple[str, str]]:
-    """Return (name of a map, field) for each field whose value itself is looked up in a map.
+    """Return pairs (map, field): the rules look the field's own value up in that map.
 
-    Status fields are left out: their words differ by kind of record, so the map of one kind does
+    Status fields are excluded: their words differ by kind of record, so the map of one kind does
     not apply to another.
     """
     fields = (field for record in ruleset.records for field in record.fields)

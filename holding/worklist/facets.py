@@ -107,7 +107,9 @@ class Facet:
 
 
 def load_facet_names(session: Session, company_id: int, hold_filter: Filter) -> Names:
-    """Return the names of the company's connections, and of the filter's people and causes."""
+    """Return (kind, id) -> name, for the company's connections and the people and causes that the
+    filter contains.
+    """
     members = select(Membership.person_id).where(Membership.company_id == company_id)
     rows = session.execute(
         union_all(

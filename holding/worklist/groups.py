@@ -229,7 +229,7 @@ def _title(group: Group, *, single: bool) -> str:
 
 
 def _group_columns(since: ScalarSelect[datetime], same_label: Subquery) -> Columns[Group]:
-    """Return the columns of a group without its counts."""
+    """Return the query columns that fill a Group; its records and money stay 0 until counted."""
     pattern = Group(
         id=of(Cause.id),
         error_class=of(Cause.error_class),

@@ -465,10 +465,9 @@ class RecordHead:
 
     @staticmethod
     def _usual_amount_field(compiler: Compiler) -> str:
-        """Return the money field that counts as the record's amount, or blank.
+        """Return the header field with the record's amount, for documents that name none.
 
-        It is used if the record's documents name no amount field: `total`, else `amount`, else the
-        header's last money field.
+        It is `total`, else `amount`, else the last money field of the header, else blank.
         """
         fields = compiler.index.fields[compiler.record].values()
         money = [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]

@@ -547,7 +547,7 @@ def _on_days(question: Question, get: Get) -> tuple[Seen, Names] | Found:
 
 
 def _lookup_result(question: Question, reading: Seen, names: Names) -> Found:
-    """Return the lookup result for the documents that exist under the number."""
+    """Compare the document that exists under our number with ours, and return the result."""
     document, action = question.document, question.action
     if not reading.documents:
         words = f"No {document.number} exists there."
